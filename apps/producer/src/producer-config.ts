@@ -1,0 +1,9 @@
+import { defineConfig, env, text } from '@event-pipeline/runtime';
+
+/** What the producer reads from the environment; everything else comes from its command line. */
+export const producerConfig = defineConfig({
+  collectorAddress: env('COLLECTOR_ADDRESS', text(), {
+    default: 'localhost:50051',
+    description: 'Where the collector listens, as host:port; --collector overrides it',
+  }),
+});

@@ -1,0 +1,150 @@
+import eslint from '@eslint/js';
+import nx from '@nx/eslint-plugin';
+import prettier from 'eslint-config-prettier';
+import tseslint from 'typescript-eslint';
+
+/** Packages that only one place may know; everywhere else they are refused. */
+const owned = [
+  {
+    name: 'ioredis',
+    owner: 'libs/queue/src/redis',
+    message: 'Redis is an engine behind the Queue port.',
+  },
+  {
+    name: 'lmdb',
+    owner: 'libs/queue/src/embedded',
+    message: 'LMDB is an engine behind the Queue port.',
+  },
+  {
+    name: 'pino',
+    owner: 'libs/telemetry/src',
+    message: 'Log through the Logger of @event-pipeline/telemetry.',
+  },
+  {
+    name: 'prom-client',
+    owner: 'libs/telemetry/src',
+    message: 'Metrics are declared in @event-pipeline/telemetry.',
+  },
+];
+
+/** Refuses every owned package except those the folder owns. */
+const ownedImports = (folder) => [
+  'error',
+  {
+    paths: owned
+      .filter(({ owner }) => owner !== folder)
+      .map(({ name, message }) => ({ name, message, allowTypeImports: false })),
+  },
+];
+
+const tests = ['**/*.spec.ts', '**/testing/**/*.ts', 'apps/pipeline-e2e/**/*.ts', 'tools/**'];
+
+export default tseslint.config(
+  {
+    ignores: [
+      '**/dist',
+      '**/node_modules',
+      '**/.nx',
+      '**/coverage',
+      'libs/contracts/src/gen',
+      '**/*.cjs',
+    ],
+  },
+  eslint.configs.recommended,
+  ...tseslint.configs.strict,
+  prettier,
+  {
+    files: ['**/*.ts', '**/*.mjs'],
+    plugins: { '@nx': nx },
+    rules: {
+      '@nx/enforce-module-boundaries': [
+        'error',
+        {
+          enforceBuildableLibDependency: false,
+          allow: [],
+          depConstraints: [
+            {
+              sourceTag: 'layer:app',
+              onlyDependOnLibsWithTags: ['layer:core', 'layer:foundation', 'layer:contract'],
+            },
+            {
+              sourceTag: 'layer:core',
+              onlyDependOnLibsWithTags: ['layer:core', 'layer:foundation', 'layer:contract'],
+            },
+            {
+              sourceTag: 'scope:payload-opaque',
+              notDependOnLibsWithTags: ['layer:contract'],
+              bannedExternalImports: ['@grpc/*', '@bufbuild/*'],
+            },
+            {
+              sourceTag: 'layer:foundation',
+              onlyDependOnLibsWithTags: ['layer:foundation'],
+              bannedExternalImports: ['@grpc/*', '@bufbuild/*', 'ioredis', 'lmdb'],
+            },
+            {
+              sourceTag: 'layer:contract',
+              onlyDependOnLibsWithTags: ['layer:contract', 'layer:foundation'],
+              bannedExternalImports: ['ioredis', 'lmdb', 'pino', 'prom-client'],
+            },
+          ],
+        },
+      ],
+    },
+  },
+  {
+    files: ['**/*.ts'],
+    rules: {
+      'no-restricted-imports': 'off',
+      '@typescript-eslint/no-restricted-imports': ownedImports(undefined),
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-extraneous-class': 'off',
+      '@typescript-eslint/unified-signatures': 'off',
+      'no-restricted-properties': [
+        'error',
+        {
+          object: 'process',
+          property: 'env',
+          message: 'Only main files and libs/runtime read the environment.',
+        },
+        {
+          object: 'process',
+          property: 'exit',
+          message: 'Only main files and libs/runtime end the process.',
+        },
+        { object: 'Date', property: 'now', message: 'Take a Clock from @event-pipeline/runtime.' },
+        {
+          object: 'Math',
+          property: 'random',
+          message: 'Take a Random from @event-pipeline/runtime.',
+        },
+      ],
+    },
+  },
+  ...[...new Set(owned.map(({ owner }) => owner))].map((folder) => ({
+    files: [`${folder}/**/*.ts`],
+    rules: { '@typescript-eslint/no-restricted-imports': ownedImports(folder) },
+  })),
+  {
+    files: ['**/main.ts', 'libs/runtime/src/**/*.ts', ...tests],
+    rules: { 'no-restricted-properties': 'off' },
+  },
+  {
+    files: tests,
+    rules: {
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-restricted-imports': 'off',
+    },
+  },
+  {
+    files: ['**/*.mjs'],
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        URL: 'readonly',
+        setTimeout: 'readonly',
+        clearTimeout: 'readonly',
+      },
+    },
+  },
+);

@@ -1,0 +1,223 @@
+import { PipelineError, type Clock, type Component, type Random } from '@event-pipeline/runtime';
+import { DEFAULT_RETRY_POLICY, type Queue, type RetryPolicy } from '@event-pipeline/queue';
+import type { Logger } from '@event-pipeline/telemetry';
+import type { ConsumerObserver } from './consumer-observer';
+import type { EventCodec } from './event-codec';
+import type { HandlersByType } from './event-handler';
+import { Heartbeat } from './heartbeat';
+import { IsolationGate } from './isolation-gate';
+import { LeaseReceiver, type Receipt } from './lease-receiver';
+import { LeaseWork } from './lease-work';
+import { PartitionRota } from './partition-rota';
+import { QueueOutage } from './queue-outage';
+import { RateLimitedWarning } from './rate-limited-warning';
+import { ReclaimDuty } from './reclaim-duty';
+
+export interface ConsumerOptions<E> {
+  readonly queue: Queue;
+  readonly codec: EventCodec<E>;
+  readonly handlers: HandlersByType<E>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly observer?: ConsumerObserver<E>;
+  /** Leases worked on side by side. With 1, events are handled strictly in the queue's order. */
+  readonly concurrency: number;
+  /** Most events in a lease, 1 to MAX_BATCH_EVENTS of the queue. */
+  readonly batchSize: number;
+  /** Most bytes in a lease of more than one event; so many, times concurrency, are in memory. */
+  readonly batchBytes: number;
+  /** How long the queue waits for a worker that shows no sign of life before others get its events. */
+  readonly leaseMs: number;
+  readonly retryPolicy?: RetryPolicy;
+  /** Crashes after which an event that was alone in its lease becomes a dead letter. */
+  readonly maxCrashes?: number;
+}
+
+const DEFAULT_MAX_CRASHES = 3;
+/** How long {@link Consumer.stop} still waits, once the grace is over, for leases to be settled. */
+const FINAL_SETTLE_MS = 500;
+/** Without a lease in hand the loops turn every few seconds, whatever the queue does. */
+const STALLED_AFTER_MS = 60_000;
+const PAUSE_AFTER_FAILURE_MS = 1_000;
+/** After another worker took the isolated event first, this long before we stop for one again. */
+const ISOLATION_PAUSE_MS = 1_000;
+
+/**
+ * Takes events from the queue, hands them to their handlers and tells the queue what became of
+ * them, on `concurrency` loops side by side. Each loop, once started, goes round these states:
+ *
+ * - *choosing*: waits until a partition may have events ({@link PartitionRota}). Next: receiving.
+ * - *receiving*: asks for a lease until the queue answers ({@link LeaseReceiver}). With a lease:
+ *   working. Without: choosing. When the answer says that an isolated event waits: isolating, after
+ *   the work on the lease where there is one.
+ * - *working*: runs handlers, extends the lease meanwhile, then settles it ({@link LeaseWork}).
+ *   Next: choosing.
+ * - *isolating*: waits until no other loop receives or works, holds them off, asks once for the
+ *   isolated event and works on it alone ({@link IsolationGate}). Next: choosing.
+ *
+ * The consumer as a whole is *idle* until start, then *running*. Stop makes it *draining*: loops
+ * take no new lease, start no further event, and give back in the settle call what they have not
+ * started. When the grace is over first, it is *giving up*: handlers are told by their signal, and
+ * what they have not finished is given back. *Stopped* once every loop has ended; that is final.
+ */
+export class Consumer<E> implements Component {
+  readonly name = 'consumer';
+
+  private readonly draining = new AbortController();
+  private readonly graceOver = new AbortController();
+  private readonly gate = new IsolationGate();
+  private readonly outage: QueueOutage;
+  private readonly heartbeat: Heartbeat;
+  private readonly failures: RateLimitedWarning;
+  private readonly rota: PartitionRota;
+  private readonly receiver: LeaseReceiver;
+  private readonly work: LeaseWork<E>;
+  private readonly isolations = new Map<number, { pending: boolean; notBefore: number }>();
+  private ended: Promise<unknown> | undefined;
+  private loopsLeft = 0;
+
+  constructor(private readonly options: ConsumerOptions<E>) {
+    const { queue, clock, random, logger, leaseMs } = options;
+    this.outage = new QueueOutage(clock, logger);
+    this.heartbeat = new Heartbeat(clock);
+    this.failures = new RateLimitedWarning(clock, logger);
+    this.rota = new PartitionRota(queue, clock, this.draining.signal);
+    this.receiver = new LeaseReceiver({
+      queue,
+      limits: { maxEvents: options.batchSize, maxBytes: options.batchBytes, leaseMs },
+      clock,
+      random,
+      logger,
+      outage: this.outage,
+      heartbeat: this.heartbeat,
+    });
+    this.work = new LeaseWork({
+      ...options,
+      retryPolicy: options.retryPolicy ?? DEFAULT_RETRY_POLICY,
+      observer: options.observer ?? {},
+      outage: this.outage,
+      draining: this.draining.signal,
+      graceOver: this.graceOver.signal,
+    });
+  }
+
+  /** Resolves at once: a queue that does not answer yet is waited for. */
+  async start(): Promise<void> {
+    if (this.ended !== undefined || this.draining.signal.aborted) {
+      throw new PipelineError('INTERNAL', 'a consumer starts once, and not after its stop');
+    }
+    const { queue, clock, random, logger, concurrency, leaseMs, maxCrashes, observer } =
+      this.options;
+    const reclaim = new ReclaimDuty(queue, clock, random, logger, {
+      leaseMs,
+      maxCrashes: maxCrashes ?? DEFAULT_MAX_CRASHES,
+      onReclaimed: (partition, reclaimed) => observer?.onReclaimed?.(partition, reclaimed),
+    });
+    this.heartbeat.beat();
+    this.loopsLeft = concurrency;
+    const loops = Array.from({ length: concurrency }, () => this.loop());
+    this.ended = Promise.all([...loops, reclaim.run(this.draining.signal)]);
+  }
+
+  /**
+   * Drains: see above. Resolves once every handler has ended and every lease is settled, at the
+   * latest half a second after the signal aborts.
+   */
+  async stop(signal: AbortSignal): Promise<void> {
+    this.draining.abort();
+    const giveUp = () => this.graceOver.abort();
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) giveUp();
+    const tooLate = new Promise<void>((resolve) => {
+      const wait = () => void this.options.clock.sleep(FINAL_SETTLE_MS).then(resolve);
+      if (this.graceOver.signal.aborted) wait();
+      else this.graceOver.signal.addEventListener('abort', wait, { once: true });
+    });
+    await Promise.race([this.ended, tooLate]);
+    signal.removeEventListener('abort', giveUp);
+  }
+
+  /**
+   * Why the consumer has to be taken for stuck, whatever the queue does; undefined while it is
+   * alive. A handler that runs for long is no reason.
+   */
+  stalledReason(): string | undefined {
+    if (this.ended === undefined || this.draining.signal.aborted) return undefined;
+    if (this.loopsLeft < this.options.concurrency) return 'a loop of the consumer has ended';
+    const { age } = this.heartbeat;
+    if (this.work.inHand > 0 || age < STALLED_AFTER_MS) return undefined;
+    return `the consumer has made no turn for ${Math.round(age / 1_000)} s`;
+  }
+
+  private async loop(): Promise<void> {
+    const { signal } = this.draining;
+    try {
+      for (;;) {
+        const partition = await this.rota.next();
+        this.heartbeat.beat();
+        if (partition === undefined) return;
+        try {
+          await this.turn(partition);
+        } catch (error) {
+          this.failures.warn(error, { partition }, 'A turn of the consumer failed');
+          this.rota.again(partition);
+          await this.options.clock.sleep(PAUSE_AFTER_FAILURE_MS, signal);
+        }
+      }
+    } finally {
+      this.loopsLeft--;
+    }
+  }
+
+  private async turn(partition: number): Promise<void> {
+    const receipt = await this.gate.runShared(() => this.receiveAndWork(partition));
+    if (receipt === undefined) return;
+    const { lease, isolatedWaiting, nextDueMs } = receipt;
+    if (isolatedWaiting && (await this.isolate(partition))) {
+      this.rota.again(partition);
+    } else if (lease === undefined) {
+      this.rota.empty(partition, nextDueMs);
+    }
+  }
+
+  private async receiveAndWork(partition: number): Promise<Receipt | undefined> {
+    const { signal } = this.draining;
+    const receipt = await this.receiver.receive(partition, 'skip', signal);
+    if (receipt?.lease === undefined) return receipt;
+    this.rota.found(partition, receipt.lease.size >= this.options.batchSize);
+    await this.work.run(receipt.lease, receipt.requestedAt, false);
+    return receipt;
+  }
+
+  /** True when there was progress to be had by it, here or in another loop: worth asking again. */
+  private async isolate(partition: number): Promise<boolean> {
+    const { clock } = this.options;
+    const isolation = this.isolations.get(partition) ?? { pending: false, notBefore: 0 };
+    this.isolations.set(partition, isolation);
+    if (isolation.pending) return true;
+    if (clock.monotonic() < isolation.notBefore) return false;
+    isolation.pending = true;
+    try {
+      return await this.gate.runExclusive(() => this.workIsolated(partition, isolation));
+    } finally {
+      isolation.pending = false;
+    }
+  }
+
+  private async workIsolated(
+    partition: number,
+    isolation: { notBefore: number },
+  ): Promise<boolean> {
+    const { clock, random } = this.options;
+    const receipt = await this.receiver.receive(partition, 'only', this.draining.signal);
+    if (receipt === undefined) return false;
+    if (receipt.lease === undefined) {
+      const pauseMs = (ISOLATION_PAUSE_MS / 2) * (1 + random.next());
+      isolation.notBefore = clock.monotonic() + pauseMs;
+      return false;
+    }
+    await this.work.run(receipt.lease, receipt.requestedAt, true);
+    return true;
+  }
+}

@@ -1,0 +1,69 @@
+import type { Logger } from '@event-pipeline/telemetry';
+
+/**
+ * What is done with an event. It is delivered at least once: a handler sees an event again after a
+ * failure, and may see it again after a crash, so what it does should be safe to repeat.
+ *
+ * Returning means done. Throwing (or rejecting) decides what happens next, by what is thrown:
+ * - `permanent === true`, or `name === 'PermanentError'`: trying again is pointless; the event
+ *   becomes a dead letter at once.
+ * - `retryAfterMs`, a number of at least 0: tried again after that many milliseconds (at most a
+ *   day) instead of the usual delay.
+ * - anything else: tried again with growing delays.
+ * Every failure counts as an attempt, and the last attempt that fails makes a dead letter.
+ */
+export type EventHandler<E> = SingleHandler<E> | BatchHandler<E>;
+
+/** Gets one event at a time; those of one lease one after another, in their order. */
+export type SingleHandler<E> = (event: E, context: HandlerContext) => Promise<void> | void;
+
+/**
+ * Gets all of its events in a lease at once, in their order. Returning nothing means that all are
+ * done, returning failures that all others are; throwing means that all failed.
+ */
+export interface BatchHandler<E> {
+  readonly batch: (
+    events: readonly E[],
+    context: BatchContext,
+  ) => Promise<readonly HandlerFailure[] | void> | readonly HandlerFailure[] | void;
+}
+
+/** One event of a batch that failed. */
+export interface HandlerFailure {
+  /** Its position in the `events` of the call. */
+  readonly index: number;
+  /** What would have been thrown, had the event been handled alone. */
+  readonly error: unknown;
+}
+
+export interface HandlerContext {
+  /**
+   * Aborts when the work has become pointless: the lease was lost, so another worker may have the
+   * event, or the worker shuts down and its grace is over. What is returned after that is not
+   * counted as done. Hand it to whatever waits.
+   */
+  readonly signal: AbortSignal;
+  /** 1 the first time, one more after each failure. */
+  readonly attempt: number;
+  readonly logger: Logger;
+}
+
+export interface BatchContext {
+  /** As in {@link HandlerContext}. */
+  readonly signal: AbortSignal;
+  /** For each event, by its position: 1 the first time, one more after each failure. */
+  readonly attempts: readonly number[];
+  readonly logger: Logger;
+}
+
+/** The type name under which the handler of all other types is registered. */
+export const DEFAULT_HANDLER = '*';
+
+/** Handlers by event type; `*` gets every type that has none of its own. */
+export type HandlersByType<E> = ReadonlyMap<string, EventHandler<E>>;
+
+/** Thrown by a handler to say that trying again is pointless. */
+export class PermanentError extends Error {
+  override readonly name: string = 'PermanentError';
+  readonly permanent = true;
+}

@@ -1,0 +1,81 @@
+import type { DeadReason, SettleException } from '@event-pipeline/queue';
+
+/** What became of the events of one lease, so far as it is known. */
+export interface LeaseOutcome<E> {
+  /** For the settle call; an event not named in it is done. */
+  readonly exceptions: readonly SettleException[];
+  /** The events that are done, in their order. */
+  readonly done: readonly E[];
+  readonly retried: number;
+  readonly dead: Readonly<Partial<Record<DeadReason, number>>>;
+  /** Given back, because they had not been started or not been finished when the lease ended. */
+  readonly released: number;
+  readonly firstFailure?: FailureSample;
+}
+
+/** One failure of a lease, named in its log line. */
+export interface FailureSample {
+  readonly eventId: string;
+  readonly type: string;
+  readonly attempt: number;
+  readonly error: string;
+}
+
+/**
+ * Collects the verdicts on the events of one lease. An event without a verdict is given back, so
+ * nothing can be settled as done by being forgotten.
+ */
+export class LeaseVerdicts<E> {
+  private readonly exceptions: (SettleException | undefined)[];
+  private readonly doneEvents: (E | undefined)[];
+  private readonly isDone: Uint8Array;
+  private firstFailure: FailureSample | undefined;
+  private closed = false;
+
+  constructor(private readonly size: number) {
+    this.exceptions = new Array<SettleException | undefined>(size);
+    this.doneEvents = new Array<E | undefined>(size);
+    this.isDone = new Uint8Array(size);
+  }
+
+  done(index: number, event: E): void {
+    if (this.closed) return;
+    this.isDone[index] = 1;
+    this.doneEvents[index] = event;
+  }
+
+  failed(exception: SettleException, sample: FailureSample): void {
+    if (this.closed) return;
+    this.exceptions[exception.index] = exception;
+    this.firstFailure ??= sample;
+  }
+
+  /** The outcome as it stands. Verdicts that come later, from a handler given up on, are ignored. */
+  close(): LeaseOutcome<E> {
+    this.closed = true;
+    const exceptions: SettleException[] = [];
+    const done: E[] = [];
+    const dead: Partial<Record<DeadReason, number>> = {};
+    let retried = 0;
+    let released = 0;
+    for (let index = 0; index < this.size; index++) {
+      if (this.isDone[index] === 1) {
+        done.push(this.doneEvents[index] as E);
+        continue;
+      }
+      const exception = this.exceptions[index] ?? { index, outcome: 'release' };
+      exceptions.push(exception);
+      if (exception.outcome === 'retry') retried++;
+      else if (exception.outcome === 'release') released++;
+      else dead[exception.reason] = (dead[exception.reason] ?? 0) + 1;
+    }
+    return {
+      exceptions,
+      done,
+      retried,
+      dead,
+      released,
+      ...(this.firstFailure === undefined ? {} : { firstFailure: this.firstFailure }),
+    };
+  }
+}

@@ -1,0 +1,131 @@
+import { type Clock, type Random } from '@event-pipeline/runtime';
+import type { Lease, Queue } from '@event-pipeline/queue';
+import { LeaseExtender } from './lease-extender';
+import type { ConsumerObserver, LostLease, ObservedLease } from './consumer-observer';
+import type { LeaseOutcome } from './lease-outcome';
+import { LeaseRun, type LeaseRunParts } from './lease-run';
+import { LeaseSettler, type Settled } from './lease-settler';
+import type { QueueOutage } from './queue-outage';
+
+export interface LeaseWorkOptions<E> extends LeaseRunParts<E> {
+  readonly queue: Pick<Queue, 'extend' | 'settle'>;
+  readonly observer: ConsumerObserver<E>;
+  readonly outage: QueueOutage;
+  readonly leaseMs: number;
+  /** From here on no further event is started. */
+  readonly draining: AbortSignal;
+  /** From here on handlers are told to give up, and are not waited for. */
+  readonly graceOver: AbortSignal;
+}
+
+/** Takes leases from their receipt to their end: extended, handled, settled, reported. */
+export class LeaseWork<E> {
+  private readonly held = new Set<LeaseExtender>();
+  private readonly settler: LeaseSettler;
+
+  constructor(private readonly options: LeaseWorkOptions<E>) {
+    const { queue, clock, random, outage, graceOver } = options;
+    this.settler = new LeaseSettler(queue, clock, random, outage);
+    graceOver.addEventListener('abort', () => this.giveUp(), { once: true });
+  }
+
+  /** How many leases are being worked on. */
+  get inHand(): number {
+    return this.held.size;
+  }
+
+  /**
+   * @param requestedAt monotonic time from before the lease was asked for
+   * @param isolated whether nothing else runs beside it
+   */
+  async run(lease: Lease, requestedAt: number, isolated: boolean): Promise<void> {
+    const { clock, queue, leaseMs, draining, graceOver, observer } = this.options;
+    const observed = { partition: lease.partition, events: lease.size, isolated };
+    observer.onLease?.(observed);
+    const startedAt = clock.monotonic();
+    const extender = new LeaseExtender(queue, clock, lease, leaseMs, requestedAt);
+    this.held.add(extender);
+    try {
+      if (graceOver.aborted) extender.abort();
+      const run = new LeaseRun(this.options, lease, draining, extender.signal);
+      await untilAborted(run.run(), graceOver);
+      extender.stop();
+      if (extender.lost !== undefined) return this.reportLost(observed, lease, extender.lost);
+      await this.settle(observed, lease, run.outcome(), startedAt, extender.deadline);
+    } finally {
+      extender.stop();
+      this.held.delete(extender);
+    }
+  }
+
+  private giveUp(): void {
+    for (const extender of this.held) extender.abort();
+  }
+
+  private async settle(
+    observed: ObservedLease,
+    lease: Lease,
+    outcome: LeaseOutcome<E>,
+    startedAt: number,
+    deadline: number,
+  ): Promise<void> {
+    const { clock, observer, graceOver } = this.options;
+    const handledAt = clock.monotonic();
+    const settled = await this.settler.settle(lease, outcome.exceptions, deadline, graceOver);
+    if (settled.result !== 'settled') {
+      return this.reportLost(observed, lease, settled.result, settled.error);
+    }
+    const handlingMs = handledAt - startedAt;
+    const settleMs = clock.monotonic() - handledAt;
+    this.log(observed, outcome, handlingMs + settleMs);
+    observer.onSettled?.({ ...observed, outcome, handlingMs, settleMs });
+  }
+
+  private log(lease: ObservedLease, outcome: LeaseOutcome<E>, ms: number): void {
+    const { logger } = this.options;
+    const { done, retried, dead, released, firstFailure } = outcome;
+    const fields = {
+      partition: lease.partition,
+      events: lease.events,
+      ms: Math.round(ms),
+      done: done.length,
+      retried,
+      dead: Object.values(dead).reduce((sum, count) => sum + count, 0),
+      released,
+      ...(lease.isolated ? { isolated: true } : {}),
+    };
+    if (firstFailure !== undefined) {
+      logger.warn({ ...fields, firstFailure }, 'Events of a lease failed');
+    } else {
+      logger.info(fields, 'Processed a lease');
+    }
+  }
+
+  private reportLost(
+    observed: ObservedLease,
+    lease: Lease,
+    reason: LostLease['reason'],
+    error?: Settled['error'],
+  ): void {
+    const { logger, observer } = this.options;
+    const fields = { partition: lease.partition, lease: lease.id, events: lease.size, reason };
+    const level = reason === 'failed' ? 'error' : 'warn';
+    logger[level](
+      { ...fields, ...(error === undefined ? {} : { err: error }) },
+      reason === 'ambiguous'
+        ? 'The settling of a lease was not confirmed; its events may be delivered again'
+        : 'Lost a lease; its events are delivered again',
+    );
+    observer.onLost?.({ ...observed, reason });
+  }
+}
+
+/** Resolves when the work has ended or the signal aborts; what is left of the work goes on. */
+function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const aborted = () => resolve();
+    signal.addEventListener('abort', aborted, { once: true });
+    if (signal.aborted) resolve();
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+  });
+}

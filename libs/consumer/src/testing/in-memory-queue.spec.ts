@@ -1,0 +1,15 @@
+import { systemClock, type Clock } from '@event-pipeline/runtime';
+import { describeQueueContract } from '@event-pipeline/queue/testing';
+import { InMemoryQueue } from './in-memory-queue';
+
+describeQueueContract('in memory', async (options = {}) => {
+  let passed = 0;
+  const clock: Clock = { ...systemClock, now: () => systemClock.now() + passed };
+  const queue = new InMemoryQueue(clock, { ...options, durability: 'disk' });
+  return {
+    queue,
+    openAnother: async () => queue,
+    passTime: async (ms) => void (passed += ms),
+    dispose: () => queue.close(),
+  };
+});

@@ -1,0 +1,79 @@
+import type { Queue } from '@event-pipeline/queue';
+
+type Method = Exclude<keyof Queue, 'partitionCount' | 'close'>;
+type Call<M extends Method> = {
+  readonly arguments: Parameters<Queue[M]>;
+  /** Makes the call to the queue behind. */
+  proceed(): ReturnType<Queue[M]>;
+};
+type Interceptor<M extends Method> = (call: Call<M>) => ReturnType<Queue[M]>;
+
+/** A queue whose calls a test can watch, hold back, answer differently or fail. */
+export class InterceptedQueue implements Queue {
+  private readonly interceptors = new Map<Method, Interceptor<never>[]>();
+  /** Every call so far, by method, with its arguments. */
+  readonly calls: { readonly method: Method; readonly arguments: readonly unknown[] }[] = [];
+
+  constructor(private readonly inner: Queue) {}
+
+  /** The next calls of a method that is not intercepted yet go to these, one each. */
+  next<M extends Method>(method: M, ...interceptors: Interceptor<M>[]): void {
+    const waiting = this.interceptors.get(method) ?? [];
+    this.interceptors.set(method, waiting);
+    waiting.push(...(interceptors as unknown as Interceptor<never>[]));
+  }
+
+  callsOf(method: Method): (readonly unknown[])[] {
+    return this.calls.filter((call) => call.method === method).map((call) => call.arguments);
+  }
+
+  partitionCount(): number {
+    return this.inner.partitionCount();
+  }
+  enqueue(...given: Parameters<Queue['enqueue']>): ReturnType<Queue['enqueue']> {
+    return this.pass('enqueue', given);
+  }
+  receive(...given: Parameters<Queue['receive']>): ReturnType<Queue['receive']> {
+    return this.pass('receive', given);
+  }
+  settle(...given: Parameters<Queue['settle']>): ReturnType<Queue['settle']> {
+    return this.pass('settle', given);
+  }
+  extend(...given: Parameters<Queue['extend']>): ReturnType<Queue['extend']> {
+    return this.pass('extend', given);
+  }
+  release(...given: Parameters<Queue['release']>): ReturnType<Queue['release']> {
+    return this.pass('release', given);
+  }
+  reclaim(...given: Parameters<Queue['reclaim']>): ReturnType<Queue['reclaim']> {
+    return this.pass('reclaim', given);
+  }
+  waitForEvents(...given: Parameters<Queue['waitForEvents']>): ReturnType<Queue['waitForEvents']> {
+    return this.pass('waitForEvents', given);
+  }
+  stats(...given: Parameters<Queue['stats']>): ReturnType<Queue['stats']> {
+    return this.pass('stats', given);
+  }
+  health(...given: Parameters<Queue['health']>): ReturnType<Queue['health']> {
+    return this.pass('health', given);
+  }
+  close(): Promise<void> {
+    return this.inner.close();
+  }
+
+  private async pass<M extends Method>(
+    method: M,
+    given: Parameters<Queue[M]>,
+  ): Promise<Awaited<ReturnType<Queue[M]>>> {
+    this.calls.push({ method, arguments: given });
+    const proceed = () =>
+      (this.inner[method] as (...args: Parameters<Queue[M]>) => ReturnType<Queue[M]>)(...given);
+    const interceptor = this.interceptors.get(method)?.shift() as Interceptor<M> | undefined;
+    return (await (interceptor === undefined
+      ? Reflect.apply(this.inner[method], this.inner, given)
+      : interceptor({
+          arguments: given,
+          proceed: () => Reflect.apply(proceed, this.inner, []),
+        }))) as Awaited<ReturnType<Queue[M]>>;
+  }
+}

@@ -1,0 +1,123 @@
+import { PipelineError } from '@event-pipeline/runtime';
+import type { Event } from './gen/event/event';
+
+/** An event as it lies in the queue and as handlers get it. */
+export interface StoredEvent {
+  /** UUID in lower case. */
+  readonly eventId: string;
+  readonly type: string;
+  /** When it happened, Unix ms, as the producer said. */
+  readonly timestamp: number;
+  /** When the collector took it, Unix ms. */
+  readonly receivedAt: number;
+  readonly source?: string;
+  readonly partitionKey?: string;
+  readonly schemaVersion?: string;
+  /** Has no prototype, so that an attribute may bear any name. */
+  readonly attributes: Readonly<Record<string, string>>;
+  /** Absent for JSON. */
+  readonly dataContentType?: string;
+  /** The parsed JSON, or the bytes where dataContentType is not JSON; absent where none was sent. */
+  readonly data?: unknown;
+}
+
+/** Whether data of this media type is embedded as JSON. Empty means JSON. */
+export function isJsonContentType(contentType: string): boolean {
+  if (contentType === '') return true;
+  const mediaType = (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
+  return mediaType === 'application/json' || mediaType === 'text/json' || mediaType.endsWith('+json');
+}
+
+/**
+ * The JSON text that the queue stores: eventId, type and timestamp first, then receivedAt, then
+ * whatever else is set, data last. JSON data is embedded as the producer's own bytes (parsing and
+ * printing would change large numbers, order and duplicate keys); other data becomes dataBase64.
+ *
+ * The event must have been accepted by the validator: JSON data that is not JSON would make the
+ * whole text unreadable.
+ */
+export function encodeStoredEvent(event: Event, receivedAt: number): string {
+  let json = `{"eventId":${JSON.stringify(event.eventId)},"type":${JSON.stringify(event.type)},"timestamp":${event.timestamp},"receivedAt":${receivedAt}`;
+  if (event.source !== '') json += `,"source":${JSON.stringify(event.source)}`;
+  if (event.partitionKey !== '') json += `,"partitionKey":${JSON.stringify(event.partitionKey)}`;
+  if (event.schemaVersion !== '') json += `,"schemaVersion":${JSON.stringify(event.schemaVersion)}`;
+  if (event.attributes.size > 0) {
+    const members: string[] = [];
+    for (const [name, value] of event.attributes) {
+      members.push(`${JSON.stringify(name)}:${JSON.stringify(value)}`);
+    }
+    json += `,"attributes":{${members.join(',')}}`;
+  }
+  if (event.dataContentType !== '') {
+    json += `,"dataContentType":${JSON.stringify(event.dataContentType)}`;
+  }
+  if (event.data.length > 0) {
+    json += isJsonContentType(event.dataContentType)
+      ? `,"data":${event.data.toString('utf8')}`
+      : `,"dataBase64":"${event.data.toString('base64')}"`;
+  }
+  return json + '}';
+}
+
+/**
+ * Reads what {@link encodeStoredEvent} wrote, and the plain three-member events that other programs
+ * push into the list by hand.
+ *
+ * @throws PipelineError INVALID_ARGUMENT when the text is no stored event.
+ */
+export function decodeStoredEvent(body: string): StoredEvent {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(body);
+  } catch (error) {
+    throw new PipelineError('INVALID_ARGUMENT', 'the stored event is not JSON', { cause: error });
+  }
+  if (!isRecord(raw)) throw invalid('an object', raw);
+  const { eventId, type, timestamp, receivedAt, attributes, dataBase64 } = raw;
+  if (typeof eventId !== 'string') throw invalid('a string as eventId', eventId);
+  if (typeof type !== 'string') throw invalid('a string as type', type);
+  if (typeof timestamp !== 'number') throw invalid('a number as timestamp', timestamp);
+  return {
+    eventId,
+    type,
+    timestamp,
+    receivedAt: typeof receivedAt === 'number' ? receivedAt : timestamp,
+    ...optionalText('source', raw),
+    ...optionalText('partitionKey', raw),
+    ...optionalText('schemaVersion', raw),
+    ...optionalText('dataContentType', raw),
+    attributes: attributesOf(attributes),
+    ...(typeof dataBase64 === 'string'
+      ? { data: Buffer.from(dataBase64, 'base64') }
+      : 'data' in raw
+        ? { data: raw['data'] }
+        : {}),
+  };
+}
+
+type OptionalText = 'source' | 'partitionKey' | 'schemaVersion' | 'dataContentType';
+
+function optionalText(name: OptionalText, raw: Record<string, unknown>) {
+  const value = raw[name];
+  return typeof value === 'string' ? { [name]: value } : {};
+}
+
+function attributesOf(raw: unknown): Record<string, string> {
+  const attributes = Object.create(null) as Record<string, string>;
+  if (!isRecord(raw)) return attributes;
+  for (const [name, value] of Object.entries(raw)) {
+    if (typeof value === 'string') attributes[name] = value;
+  }
+  return attributes;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function invalid(expected: string, found: unknown): PipelineError {
+  return new PipelineError(
+    'INVALID_ARGUMENT',
+    `the stored event needs ${expected}, found ${typeof found}`,
+  );
+}

@@ -1,0 +1,3 @@
+export * from './queue';
+export * from './queue-config';
+export * from './retry-policy';

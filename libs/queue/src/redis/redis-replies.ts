@@ -1,0 +1,94 @@
+import { PipelineError } from '@event-pipeline/runtime';
+import type { Delivery, EnqueueBatch, EnqueueResult, QueueStats, Received } from '../queue';
+
+/** Turns the scripts' replies into the port's types: the only place that knows their numbers. */
+
+function corrupt(what: string): PipelineError {
+  return new PipelineError('QUEUE_CORRUPT', `unexpected reply from Redis: ${what}`);
+}
+
+function listOf(reply: unknown, what: string): readonly unknown[] {
+  if (!Array.isArray(reply)) throw corrupt(what);
+  return reply;
+}
+
+export function parseEnqueueReply(
+  reply: unknown,
+  batches: readonly EnqueueBatch[],
+): readonly EnqueueResult[] {
+  const replies = listOf(reply, 'enqueue');
+  let at = 0;
+  return batches.map(() => {
+    switch (Number(replies[at++])) {
+      case 0:
+        return { outcome: 'queued' };
+      case 1:
+        return { outcome: 'duplicate', answer: String(replies[at++]) };
+      case 2:
+        return { outcome: 'refused', reason: 'BATCH_ID_REUSED' };
+      case 3:
+        return { outcome: 'refused', reason: 'QUEUE_FULL' };
+      default:
+        throw corrupt('enqueue outcome');
+    }
+  });
+}
+
+export function parseReceiveReply(reply: unknown, partition: number, leaseId: string): Received {
+  const [list, isolatedWaiting, nextDueMs] = listOf(reply, 'receive');
+  // The first element says what the lease is made of; only the scripts need it.
+  const deliveries = listOf(list, 'lease').slice(1).map(parseElement);
+  const due = Number(nextDueMs);
+  return {
+    ...(deliveries.length > 0
+      ? { lease: { partition, id: leaseId, size: deliveries.length, deliveries } }
+      : {}),
+    isolatedWaiting: Number(isolatedWaiting) > 0,
+    ...(due >= 0 ? { nextDueMs: due } : {}),
+  };
+}
+
+/** See scripts/element.lua for how an event lies in a list. */
+function parseElement(element: unknown): Delivery {
+  if (typeof element !== 'string') throw corrupt('event');
+  if (element.charCodeAt(0) !== 1) {
+    return { body: element, attempts: 0, crashes: 0, firstFailureAt: 0 };
+  }
+  const end = element.indexOf('\u0001', 1);
+  const [attempts, crashes, first] = element.slice(1, end).split(',').map(Number);
+  return {
+    body: element.slice(end + 1),
+    attempts: attempts ?? 0,
+    crashes: crashes ?? 0,
+    firstFailureAt: first ?? 0,
+  };
+}
+
+export function parseReclaimReply(reply: unknown): { events: number; deadEvents: number } {
+  const [events, deadEvents] = listOf(reply, 'reclaim');
+  return { events: Number(events), deadEvents: Number(deadEvents) };
+}
+
+export function parseStatsReply(reply: unknown): QueueStats {
+  const [pending, leases, delayed, dead, oldest, counters] = listOf(reply, 'stats');
+  const flat = listOf(counters, 'counters');
+  const named = new Map<string, number>();
+  for (let i = 0; i + 1 < flat.length; i += 2) named.set(String(flat[i]), Number(flat[i + 1]));
+  const counter = (name: string) => named.get(name) ?? 0;
+  return {
+    enqueued: counter('enqueued'),
+    pending: Number(pending),
+    suspect: counter('suspect'),
+    leased: counter('leased'),
+    delayed: Number(delayed),
+    processed: counter('processed'),
+    dead: Number(dead),
+    purged: counter('purged'),
+    retried: counter('retried'),
+    expiredLeases: counter('expired_leases'),
+    duplicateBatches: counter('duplicate_batches'),
+    leases: Number(leases),
+    bytes: counter('bytes'),
+    ...(typeof oldest === 'string' ? { oldestPending: oldest } : {}),
+  };
+}

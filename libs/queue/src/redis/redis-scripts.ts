@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import element from './scripts/element.lua';
+import enqueue from './scripts/enqueue.lua';
+import expiredLeases from './scripts/expired-leases.lua';
+import extend from './scripts/extend.lua';
+import giveBack from './scripts/give-back.lua';
+import receive from './scripts/receive.lua';
+import reclaim from './scripts/reclaim.lua';
+import release from './scripts/release.lua';
+import settle from './scripts/settle.lua';
+import stats from './scripts/stats.lua';
+
+/** A Lua script as it is sent: its text, and the digest by which Redis knows it again. */
+export interface RedisScript {
+  readonly name: string;
+  readonly source: string;
+  readonly sha: string;
+}
+
+/**
+ * `allow-oom` lets workers drain a Redis that is at maxmemory; enqueue has no such flag and is
+ * refused there before it writes anything.
+ */
+function script(name: string, flags: string, ...parts: readonly string[]): RedisScript {
+  const source = [`#!lua${flags}`, element, ...parts].join('\n');
+  return { name, source, sha: createHash('sha1').update(source).digest('hex') };
+}
+
+const DRAIN = ' flags=allow-oom';
+const READ = ' flags=no-writes';
+
+export const redisScripts = {
+  enqueue: script('enqueue', '', enqueue),
+  receive: script('receive', DRAIN, receive),
+  settle: script('settle', DRAIN, giveBack, settle),
+  extend: script('extend', DRAIN, extend),
+  release: script('release', DRAIN, giveBack, release),
+  expiredLeases: script('expired-leases', READ, expiredLeases),
+  reclaim: script('reclaim', DRAIN, reclaim),
+  stats: script('stats', READ, stats),
+} as const;

@@ -1,0 +1,56 @@
+-- Takes back one lease, if its time has run out by now. Its events come back as suspects in two
+-- groups, each half as large, so that an event that kills its worker is alone after a few crashes
+-- and yet a stalled Redis does not turn a million events into single deliveries. One that was
+-- isolated counts a crash, and becomes a dead letter when it has had its fill.
+--
+-- KEYS    lease, leases, suspect, isolated, dead, counters, wakeup
+-- ARGV    lease id, max crashes
+-- returns { events taken back, of them dead } or { 0, 0 } when the lease is gone or was extended
+
+local lease, leases, suspect, isolated, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local counters, wakeup = KEYS[6], KEYS[7]
+
+local now = now_ms()
+local deadline = redis.call('ZSCORE', leases, ARGV[1])
+if not deadline or tonumber(deadline) > now then return { 0, 0 } end
+local elements = redis.call('LRANGE', lease, 0, -1)
+redis.call('ZREM', leases, ARGV[1])
+if #elements == 0 then return { 0, 0 } end
+local kind, count = read_lease_head(table.remove(elements, 1))
+redis.call('DEL', lease)
+
+-- The suspect list is read from the right: a group is its marker, then its events.
+local function push_suspects(from, to)
+  if from == to then
+    redis.call('LPUSH', isolated, elements[from])
+  else
+    redis.call('LPUSH', suspect, '\2' .. (to - from + 1), unpack(elements, from, to))
+  end
+end
+
+local suspects = count
+if kind == 'i' then
+  local attempts, crashes, first, body = read_element(elements[1])
+  crashes = crashes + 1
+  if first == 0 then first = now end
+  if crashes >= tonumber(ARGV[2]) then
+    suspects = 0
+    redis.call('XADD', dead, '*', 'body', body, 'reason', 'crashed-worker',
+      'error', 'the worker ended ' .. crashes .. ' times with this event alone in hand',
+      'handler', '', 'attempts', attempts, 'crashes', crashes, 'first', first, 'last', now)
+  else
+    redis.call('LPUSH', isolated, write_element(attempts, crashes, first, body))
+  end
+elseif count == 1 then
+  push_suspects(1, 1)
+else
+  local half = math.ceil(count / 2)
+  push_suspects(1, half)
+  push_suspects(half + 1, count)
+end
+
+if suspects > 0 then redis.call('HINCRBY', counters, 'suspect', suspects) end
+redis.call('HINCRBY', counters, 'leased', -count)
+redis.call('HINCRBY', counters, 'expired_leases', 1)
+wake(wakeup)
+return { count, count - suspects }

@@ -1,0 +1,15 @@
+-- Gives every event of a lease back, uncounted. Refused when the lease is not held any more.
+--
+-- KEYS    lease, leases, pending, suspect, isolated, counters, wakeup
+-- ARGV    lease id
+-- returns 1, or 0 when the lease is not held
+
+local lease, counters = KEYS[1], KEYS[6]
+local elements = redis.call('LRANGE', lease, 0, -1)
+if #elements == 0 then return 0 end
+local kind, count = read_lease_head(table.remove(elements, 1))
+redis.call('DEL', lease)
+redis.call('ZREM', KEYS[2], ARGV[1])
+give_back(kind, elements, KEYS[3], KEYS[4], KEYS[5], counters, KEYS[7])
+redis.call('HINCRBY', counters, 'leased', -count)
+return 1

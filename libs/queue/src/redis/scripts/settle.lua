@@ -1,0 +1,68 @@
+-- Ends a lease: every event is done but for the exceptions. Refused, changing nothing, when the
+-- lease is not held any more.
+--
+-- KEYS    lease, leases, pending, suspect, isolated, delayed, dead, counters, wakeup
+-- ARGV    lease id, number of events, then for each exception, by ascending index (from 0):
+--         index, "retry", delay ms | index, "dead", reason, error, handler | index, "release"
+-- returns 1, or 0 when the lease is not held
+
+local lease, leases, pending, suspect, isolated = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local delayed, dead, counters, wakeup = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+
+local head = redis.call('LINDEX', lease, 0)
+if not head then return 0 end
+local kind, count, bytes = read_lease_head(head)
+if count ~= tonumber(ARGV[2]) then return redis.error_reply('INVALID size of the lease') end
+
+local widths = { retry = 3, dead = 5, release = 2 }
+local exceptions, at, last = {}, 3, -1
+while at <= #ARGV do
+  local index, width = tonumber(ARGV[at]), widths[ARGV[at + 1]]
+  if not index or not width or index <= last or index >= count or at + width > #ARGV + 1 then
+    return redis.error_reply('INVALID exception')
+  end
+  if ARGV[at + 1] == 'retry' and not tonumber(ARGV[at + 2]) then
+    return redis.error_reply('INVALID delay')
+  end
+  exceptions[#exceptions + 1] = at
+  last = index
+  at = at + width
+end
+
+local retried, dead_letters, released, kept_bytes = 0, 0, {}, 0
+if #exceptions > 0 then
+  local now = now_ms()
+  local elements = redis.call('LRANGE', lease, 1, -1)
+  for _, start in ipairs(exceptions) do
+    local index, outcome = tonumber(ARGV[start]), ARGV[start + 1]
+    local element = elements[index + 1]
+    local attempts, crashes, first, body = read_element(element)
+    kept_bytes = kept_bytes + #body
+    if outcome == 'release' then
+      released[#released + 1] = element
+    else
+      if first == 0 then first = now end
+      attempts = attempts + 1
+      if outcome == 'retry' then
+        retried = retried + 1
+        redis.call('ZADD', delayed, now + tonumber(ARGV[start + 2]),
+          ARGV[1] .. ':' .. index .. write_element(attempts, crashes, first, body))
+      else
+        dead_letters = dead_letters + 1
+        redis.call('XADD', dead, '*', 'body', body, 'reason', ARGV[start + 2],
+          'error', ARGV[start + 3], 'handler', ARGV[start + 4], 'attempts', attempts,
+          'crashes', crashes, 'first', first, 'last', now)
+      end
+    end
+  end
+end
+
+redis.call('DEL', lease)
+redis.call('ZREM', leases, ARGV[1])
+if #released > 0 then give_back(kind, released, pending, suspect, isolated, counters, wakeup) end
+redis.call('HINCRBY', counters, 'leased', -count)
+local done = count - retried - dead_letters - #released
+if done > 0 then redis.call('HINCRBY', counters, 'processed', done) end
+if retried > 0 then redis.call('HINCRBY', counters, 'retried', retried) end
+if bytes ~= kept_bytes then redis.call('HINCRBY', counters, 'bytes', kept_bytes - bytes) end
+return 1

@@ -1,0 +1,3 @@
+export * from './queue-contract';
+export * from './queue-under-test';
+export * from './redis-server';

@@ -1,0 +1,11 @@
+export * from './clock';
+export * from './component';
+export * from './config';
+export * from './config-fields';
+export * from './flow-controller';
+export * from './pipeline-error';
+export * from './random';
+export * from './shown-text';
+export * from './program-host';
+export * from './run-program';
+export { tolerateRejections } from './tolerated-rejections';

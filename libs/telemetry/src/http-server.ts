@@ -1,0 +1,248 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import {
+  PipelineError,
+  messageOf,
+  systemClock,
+  type Clock,
+  type Component,
+} from '@event-pipeline/runtime';
+import { BoundedCall } from './bounded-call';
+import type { Logger } from './logger';
+import type { Metrics } from './metrics';
+
+/** Whether the program does its work now, and what keeps it from it otherwise. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reason: string;
+}
+
+export interface HttpServerOptions {
+  readonly name: string;
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** True when nobody chose the port: where it is taken, a free one is used and logged. */
+  readonly portIsDefault: boolean;
+  /** The variable that sets the port, for messages. */
+  readonly portVariable?: string;
+  /** Asked at each /readyz, for at most 2 s; a rejection or a longer wait counts as not ready. */
+  readonly readiness: () => Promise<Readiness>;
+  readonly metrics: Pick<Metrics, 'text' | 'contentType'>;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+/** What a client may cost. */
+export interface HttpLimits {
+  readonly maxConnections: number;
+  /** From the connection, or the end of the last answer, to the end of the request's headers. */
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  /** How long a connection may rest, between requests or in the middle of an answer. */
+  readonly idleTimeoutMs: number;
+  readonly maxHeaderBytes: number;
+}
+
+const DEFAULT_LIMITS: HttpLimits = {
+  maxConnections: 64,
+  headersTimeoutMs: 5_000,
+  requestTimeoutMs: 10_000,
+  idleTimeoutMs: 10_000,
+  maxHeaderBytes: 8_192,
+};
+const READINESS_LIMIT_MS = 2_000;
+
+export interface HttpServer extends Component {
+  /** Where it listens; before the start, where it is meant to. */
+  readonly address: { readonly host: string; readonly port: number };
+}
+
+/**
+ * Serves what operators ask: /livez (the process answers), /readyz (it does its work: 200 or 503 and
+ * the reason), /metrics. Nothing here changes anything, so it takes only GET and HEAD.
+ *
+ * Start it first and it stops last: while the program drains, /readyz says so.
+ */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  return new OperatorServer(options);
+}
+
+class OperatorServer implements HttpServer {
+  readonly name: string;
+  readonly #options: HttpServerOptions;
+  readonly #readiness: BoundedCall<Readiness>;
+  readonly #server: Server;
+  /** Every open connection, with the number of its requests that are being answered. */
+  readonly #connections = new Map<Socket, number>();
+  #address: { readonly host: string; readonly port: number };
+  #stopping = false;
+
+  constructor(options: HttpServerOptions) {
+    const { name, host, port, readiness, clock = systemClock } = options;
+    this.name = name;
+    this.#options = options;
+    this.#readiness = new BoundedCall(readiness, READINESS_LIMIT_MS, clock);
+    this.#address = { host, port };
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#server = createServer(
+      {
+        maxHeaderSize: limits.maxHeaderBytes,
+        headersTimeout: limits.headersTimeoutMs,
+        requestTimeout: limits.requestTimeoutMs,
+        keepAliveTimeout: limits.idleTimeoutMs,
+        // How often the two limits above are looked at; Node's default is 30 s.
+        connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
+      },
+      (request, response) => void this.#answer(request, response),
+    );
+    this.#server.maxConnections = limits.maxConnections;
+    this.#server.timeout = limits.idleTimeoutMs;
+    this.#server.on('connection', (socket: Socket) => this.#track(socket));
+  }
+
+  get address(): { readonly host: string; readonly port: number } {
+    return this.#address;
+  }
+
+  async start(): Promise<void> {
+    const { host, port, portIsDefault, portVariable, logger } = this.#options;
+    let fellBack = false;
+    try {
+      await this.#listen(port);
+    } catch (error) {
+      if (codeOf(error) !== 'EADDRINUSE' || !portIsDefault) throw this.#cannotListen(error);
+      fellBack = true;
+      await this.#listen(0).catch((other: unknown) => {
+        throw this.#cannotListen(other);
+      });
+    }
+    const { port: bound } = this.#server.address() as AddressInfo;
+    this.#address = { host, port: bound };
+    const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+    const where = `${url} serves /livez, /readyz and /metrics`;
+    if (!fellBack) return logger.info({ url }, where);
+    const hint = portVariable === undefined ? '' : ` (set ${portVariable} to choose one)`;
+    logger.warn({ url, takenPort: port }, `port ${port} is taken: ${where}${hint}`);
+  }
+
+  async stop(signal: AbortSignal): Promise<void> {
+    this.#stopping = true;
+    if (!this.#server.listening) return;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    // A connection without a request would keep the server open; the others end with their answer.
+    for (const [socket, answering] of this.#connections) if (answering === 0) socket.destroy();
+    const giveUp = () => {
+      for (const socket of this.#connections.keys()) socket.destroy();
+    };
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    await closed;
+    signal.removeEventListener('abort', giveUp);
+  }
+
+  #listen(port: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onError = (error: Error) => reject(error);
+      this.#server.once('error', onError);
+      this.#server.listen({ host: this.#options.host, port }, () => {
+        this.#server.off('error', onError);
+        resolve();
+      });
+    });
+  }
+
+  #cannotListen(error: unknown): PipelineError {
+    const { name, host, port, portVariable } = this.#options;
+    const what = portVariable === undefined ? `${name}:` : `${portVariable}:`;
+    const reason = {
+      EADDRINUSE: `port ${port} on ${host} is taken; stop what uses it or choose another port`,
+      EACCES: `port ${port} may not be used by this user; choose one above 1023`,
+      EADDRNOTAVAIL: `this machine has no address ${host}`,
+      ENOTFOUND: `no host is named ${host}`,
+    }[codeOf(error)];
+    const message = reason ?? `cannot listen on ${host}, port ${port}: ${messageOf(error)}`;
+    return new PipelineError('CONFIG_INVALID', `${what} ${message}`, { cause: error });
+  }
+
+  #track(socket: Socket): void {
+    this.#connections.set(socket, 0);
+    socket.once('close', () => this.#connections.delete(socket));
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { socket } = request;
+    this.#connections.set(socket, (this.#connections.get(socket) ?? 0) + 1);
+    response.once('close', () => {
+      const answering = this.#connections.get(socket);
+      if (answering !== undefined) this.#connections.set(socket, answering - 1);
+    });
+    try {
+      const { status, type, body } = await this.#reply(request);
+      // A body is never read, so the connection is of no use after a request that has one.
+      if (this.#stopping || hasBody(request)) response.setHeader('connection', 'close');
+      if (status === 405) response.setHeader('allow', 'GET, HEAD');
+      response.writeHead(status, {
+        'content-type': type,
+        'content-length': Buffer.byteLength(body),
+        'cache-control': 'no-store',
+      });
+      response.end(request.method === 'HEAD' ? undefined : body);
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'request failed');
+      if (!response.headersSent) response.writeHead(500, { connection: 'close' });
+      response.end();
+    }
+  }
+
+  async #reply(request: IncomingMessage): Promise<Reply> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      return plain(405, 'only GET and HEAD\n');
+    }
+    const [path] = (request.url ?? '').split('?', 1);
+    switch (path) {
+      case '/livez':
+        return plain(200, 'ok\n');
+      case '/readyz': {
+        const readiness = await this.#readReadiness();
+        const body = `${JSON.stringify(readiness)}\n`;
+        return { status: readiness.ready ? 200 : 503, type: 'application/json', body };
+      }
+      case '/metrics': {
+        const { metrics } = this.#options;
+        return { status: 200, type: metrics.contentType, body: await metrics.text() };
+      }
+      default:
+        return plain(404, 'not found; try /livez, /readyz or /metrics\n');
+    }
+  }
+
+  async #readReadiness(): Promise<Readiness> {
+    if (this.#stopping) return { ready: false, reason: 'stopping' };
+    try {
+      const { ready, reason } = await this.#readiness.run();
+      return { ready, reason };
+    } catch (error) {
+      return { ready: false, reason: messageOf(error) };
+    }
+  }
+}
+
+interface Reply {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+function plain(status: number, body: string): Reply {
+  return { status, type: 'text/plain; charset=utf-8', body };
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown } | null)?.code ?? '');
+}

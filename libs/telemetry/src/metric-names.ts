@@ -1,0 +1,215 @@
+/**
+ * Every metric of the project, once: its name, type, labels and meaning. What is not in this list
+ * does not exist; docs/metrics.md is checked against it.
+ *
+ * `from` says who counts. 'process': the process that exports it; add it up over processes. 'queue':
+ * the queue itself, read at each scrape; every process that exports it shows the same figure, so
+ * take the largest, never the sum.
+ */
+export interface MetricSpec {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly from: 'process' | 'queue';
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Upper bounds; histograms only. */
+  readonly buckets?: readonly number[];
+}
+
+const SHORT_SECONDS = [
+  0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
+];
+const LONG_SECONDS = [
+  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200,
+];
+
+export const METRICS = {
+  eventsReceived: {
+    name: 'pipeline_events_received_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Events received by the collector, refused ones included.',
+    labels: [],
+  },
+  eventsAccepted: {
+    name: 'pipeline_events_accepted_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Events acknowledged as durable in the queue, duplicates included.',
+    labels: [],
+  },
+  eventsDuplicate: {
+    name: 'pipeline_events_duplicate_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Events of batches that were answered as duplicates and not queued again.',
+    labels: [],
+  },
+  eventsRejected: {
+    name: 'pipeline_events_rejected_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Events refused, by reason.',
+    labels: ['reason'],
+  },
+  eventsProcessed: {
+    name: 'pipeline_events_processed_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Events settled as done by this worker.',
+    labels: [],
+  },
+  eventsRetried: {
+    name: 'pipeline_events_retried_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Events whose handler failed and which this worker put off for another try.',
+    labels: [],
+  },
+  eventsDead: {
+    name: 'pipeline_events_dead_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Events that this worker moved to the dead letters, by reason.',
+    labels: ['reason'],
+  },
+  inFlightEvents: {
+    name: 'pipeline_in_flight_events',
+    type: 'gauge',
+    from: 'process',
+    help: 'Events received and not yet answered.',
+    labels: [],
+  },
+  inFlightBytes: {
+    name: 'pipeline_in_flight_bytes',
+    type: 'gauge',
+    from: 'process',
+    help: 'Bytes of the events received and not yet answered.',
+    labels: [],
+  },
+  leasesLost: {
+    name: 'pipeline_leases_lost_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Leases that ran out while this worker still worked on them.',
+    labels: [],
+  },
+  leaseEvents: {
+    name: 'pipeline_lease_events',
+    type: 'histogram',
+    from: 'process',
+    help: 'Events in one lease.',
+    labels: [],
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000],
+  },
+  enqueueSeconds: {
+    name: 'pipeline_enqueue_seconds',
+    type: 'histogram',
+    from: 'process',
+    help: 'Time of one enqueue, until the queue has made it durable.',
+    labels: [],
+    buckets: SHORT_SECONDS,
+  },
+  ackSeconds: {
+    name: 'pipeline_ack_seconds',
+    type: 'histogram',
+    from: 'process',
+    help: 'Time from the receipt of a batch to its acknowledgement.',
+    labels: [],
+    buckets: SHORT_SECONDS,
+  },
+  endToEndSeconds: {
+    name: 'pipeline_end_to_end_seconds',
+    type: 'histogram',
+    from: 'process',
+    help: 'Time from the receipt of an event to the end of its processing.',
+    labels: [],
+    buckets: LONG_SECONDS,
+  },
+  eventsEnqueued: {
+    name: 'pipeline_events_enqueued_total',
+    type: 'counter',
+    from: 'queue',
+    help: 'Events ever put into the queue.',
+    labels: ['partition'],
+  },
+  queueProcessed: {
+    name: 'pipeline_queue_processed_total',
+    type: 'counter',
+    from: 'queue',
+    help: 'Events of the queue that were settled as done, by all workers ever.',
+    labels: ['partition'],
+  },
+  queuePurged: {
+    name: 'pipeline_queue_purged_total',
+    type: 'counter',
+    from: 'queue',
+    help: 'Events that were deleted from the queue on request.',
+    labels: ['partition'],
+  },
+  queueRetried: {
+    name: 'pipeline_queue_retried_total',
+    type: 'counter',
+    from: 'queue',
+    help: 'How often an event of the queue went to wait for a retry.',
+    labels: ['partition'],
+  },
+  queueExpiredLeases: {
+    name: 'pipeline_queue_expired_leases_total',
+    type: 'counter',
+    from: 'queue',
+    help: 'Leases that ran out and were taken back.',
+    labels: ['partition'],
+  },
+  queueDuplicateBatches: {
+    name: 'pipeline_queue_duplicate_batches_total',
+    type: 'counter',
+    from: 'queue',
+    help: 'Batches that the queue answered as duplicates.',
+    labels: ['partition'],
+  },
+  queueEvents: {
+    name: 'pipeline_queue_events',
+    type: 'gauge',
+    from: 'queue',
+    help: 'Events in the queue, by state: pending, suspect, leased, delayed, dead.',
+    labels: ['partition', 'state'],
+  },
+  queueLeases: {
+    name: 'pipeline_queue_leases',
+    type: 'gauge',
+    from: 'queue',
+    help: 'Leases held.',
+    labels: ['partition'],
+  },
+  queueBytes: {
+    name: 'pipeline_queue_bytes',
+    type: 'gauge',
+    from: 'queue',
+    help: 'Bytes of all events in the queue, dead letters included.',
+    labels: ['partition'],
+  },
+  queueOldestEventAge: {
+    name: 'pipeline_queue_oldest_event_age_seconds',
+    type: 'gauge',
+    from: 'queue',
+    help: 'How long the pending event that is next in line has waited; 0 when none is pending.',
+    labels: ['partition'],
+  },
+  queueDurability: {
+    name: 'pipeline_queue_durability',
+    type: 'gauge',
+    from: 'queue',
+    help: '1 for how far an acknowledged event survives now: disk, bounded-loss, memory, unknown.',
+    labels: ['durability'],
+  },
+  queueSampled: {
+    name: 'pipeline_queue_sampled',
+    type: 'gauge',
+    from: 'process',
+    help: '1 when this scrape could read the queue. When it is 0, figures from the queue are absent.',
+    labels: [],
+  },
+} as const satisfies Readonly<Record<string, MetricSpec>>;
+
+export type MetricKey = keyof typeof METRICS;

@@ -1,0 +1,3 @@
+// place: apps/collector/src
+// refused by: @nx/enforce-module-boundaries noRelativeOrAbsoluteImportsAcrossLibraries
+import '../../worker/src/main';

@@ -1,0 +1,3 @@
+// place: apps/collector/src
+// refused by: @typescript-eslint/no-restricted-imports pathWithCustomMessage
+import 'ioredis';

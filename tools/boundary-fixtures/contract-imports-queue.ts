@@ -1,0 +1,3 @@
+// place: libs/contracts/src
+// refused by: @nx/enforce-module-boundaries onlyTagsConstraintViolation
+import '@event-pipeline/queue';

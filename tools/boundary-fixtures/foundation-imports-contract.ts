@@ -1,0 +1,3 @@
+// place: libs/telemetry/src
+// refused by: @nx/enforce-module-boundaries onlyTagsConstraintViolation
+import '@event-pipeline/contracts';

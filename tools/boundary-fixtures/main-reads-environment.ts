@@ -1,0 +1,3 @@
+// place: apps/collector/src as main.ts
+// refused by: nothing
+export const home = process.env['HOME'];

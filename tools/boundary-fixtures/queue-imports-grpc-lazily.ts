@@ -1,0 +1,3 @@
+// place: libs/queue/src
+// refused by: @nx/enforce-module-boundaries bannedExternalImportsViolation
+export const grpc = () => import('@grpc/grpc-js');

@@ -1,0 +1,3 @@
+// place: libs/queue/src/redis
+// refused by: nothing
+import 'ioredis';

@@ -1,0 +1,3 @@
+// place: libs/runtime/src
+// refused by: @typescript-eslint/no-restricted-imports pathWithCustomMessage
+import 'pino';

@@ -2,12 +2,21 @@
 // prints what was found as JSON: { "<file>": [{ "rule", "problem" }] }. In a process of its own,
 // since ESLint's configuration is an ES module.
 //
-// The project graph is not made here: without one the module-boundary rule finds nothing, which is
-// just what the test of this has to notice. Nx makes it before it runs a target.
+// The module-boundary rule finds nothing, without a word of complaint, where nx has not written down
+// which projects there are; so nx is asked to, afresh.
+import { execFileSync } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ESLint } from 'eslint';
 import { inWorkspace } from './workspace/paths.mjs';
+
+execFileSync(
+  process.execPath,
+  [inWorkspace('node_modules/nx/dist/bin/nx.js'), 'show', 'projects'],
+  {
+    env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false' },
+  },
+);
 
 const folder = inWorkspace('tools/boundary-fixtures');
 const eslint = new ESLint({ cwd: inWorkspace() });

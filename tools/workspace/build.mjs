@@ -7,7 +7,14 @@ import { runQuietly } from './run-command.mjs';
 const PROGRAMS = ['collector', 'worker', 'producer', 'quickstart'];
 const STAMP = inWorkspace('dist/.built-from.json');
 /** What a program is made of. Packages count through the lock file. */
-const SOURCES = ['apps', 'libs', 'nx.json', 'package-lock.json', 'tsconfig.base.json', 'tools/types'];
+const SOURCES = [
+  'apps',
+  'libs',
+  'nx.json',
+  'package-lock.json',
+  'tsconfig.base.json',
+  'tools/types',
+];
 
 /**
  * Builds the programs into dist/apps, unless they were built from exactly these sources: then it
@@ -25,9 +32,14 @@ export async function ensureBuilt() {
 
 /** Runs nx quietly, without its daemon: it would outlive this process. */
 export function runNx(title, args) {
-  return runQuietly(title, process.execPath, [inWorkspace('node_modules/nx/dist/bin/nx.js'), ...args], {
-    env: { NX_DAEMON: 'false', NX_TUI: 'false' },
-  });
+  return runQuietly(
+    title,
+    process.execPath,
+    [inWorkspace('node_modules/nx/dist/bin/nx.js'), ...args],
+    {
+      env: { NX_DAEMON: 'false', NX_TUI: 'false' },
+    },
+  );
 }
 
 function isFresh(sources) {

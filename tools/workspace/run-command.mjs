@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import process from 'node:process';
+import { clearInterval, setInterval, setTimeout } from 'node:timers';
 import { root } from './paths.mjs';
 
 /** Of a quiet command's output, this much is kept for the case that it fails. */

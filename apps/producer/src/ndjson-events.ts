@@ -82,7 +82,9 @@ export class NdjsonEvents implements EventSource {
   #eventOf({ number, text, problem }: InputLine): OutgoingEvent | undefined {
     if (problem === undefined && text.trim() === '') return undefined;
     const { event, reason } =
-      problem === undefined ? parseEventLine(text, this.#deps) : { event: undefined, reason: problem };
+      problem === undefined
+        ? parseEventLine(text, this.#deps)
+        : { event: undefined, reason: problem };
     if (event !== undefined) return { event, bytes: eventBytes(event), position: number };
     this.#deps.onBadLine(number, reason);
     return undefined;

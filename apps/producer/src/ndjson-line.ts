@@ -78,7 +78,9 @@ function parseObject(line: string): { members: Members; dataText: string } {
   const seen = new Set<string>();
   for (const { name, start, end } of membersOf(line)) {
     if (!(MEMBERS as readonly string[]).includes(name)) {
-      throw new LineProblem(`${shown(name)} is no member of an event; known: ${MEMBERS.join(', ')}`);
+      throw new LineProblem(
+        `${shown(name)} is no member of an event; known: ${MEMBERS.join(', ')}`,
+      );
     }
     if (seen.has(name)) throw new LineProblem(`${name} is given twice`);
     seen.add(name);
@@ -93,7 +95,8 @@ function textMember(members: Members, name: MemberName): string | undefined {
 }
 
 function textOf(value: unknown, name: string): string {
-  if (typeof value !== 'string') throw new LineProblem(`${name} must be a string, not ${kindOf(value)}`);
+  if (typeof value !== 'string')
+    throw new LineProblem(`${name} must be a string, not ${kindOf(value)}`);
   // Encoded as UTF-8 it would silently become another text.
   if (/\p{Surrogate}/u.test(value)) throw new LineProblem(`${name} contains half a surrogate pair`);
   return value;

@@ -41,8 +41,8 @@ interface Group<E> {
  * Takes the events of one lease through their handlers. Single-form handlers run one event after
  * another, in the order of the lease; then each batch-form handler gets all of its events at once.
  *
- * Once `stopping` or `signal` aborts, no further event is started. What fails after `signal`
- * aborted has no verdict: it is given back, since the failure may be the abort itself.
+ * Once `stopping` or `signal` aborts, no further event is started. What ends after `signal` aborted
+ * has no verdict, however it ends: it is given back.
  */
 export class LeaseRun<E> {
   private readonly verdicts: LeaseVerdicts<E>;
@@ -125,11 +125,11 @@ export class LeaseRun<E> {
     try {
       const returned = handler(event, this.contextFor(delivery.attempts + 1));
       if (!isThenable(returned)) {
-        this.verdicts.done(index, event);
+        this.succeeded(index, event);
         return undefined;
       }
       return Promise.resolve(returned).then(
-        () => this.verdicts.done(index, event),
+        () => this.succeeded(index, event),
         (thrown: unknown) => this.failed(index, event, name, thrown),
       );
     } catch (thrown) {
@@ -177,8 +177,13 @@ export class LeaseRun<E> {
       const index = group.indexes[position] as number;
       if (errors === undefined) this.failed(index, event, name, thrown);
       else if (errors.has(position)) this.failed(index, event, name, errors.get(position));
-      else this.verdicts.done(index, event);
+      else this.succeeded(index, event);
     });
+  }
+
+  /** After the abort a return proves nothing: a wait that was cut short may have ended the handler. */
+  private succeeded(index: number, event: E): void {
+    if (!this.signal.aborted) this.verdicts.done(index, event);
   }
 
   private failed(index: number, event: E, handler: string, thrown: unknown): void {

@@ -50,8 +50,9 @@ export class LeaseWork<E> {
       const run = new LeaseRun(this.options, lease, draining, extender.signal);
       await untilAborted(run.run(), graceOver);
       extender.stop();
-      if (extender.lost !== undefined) return this.reportLost(observed, lease, extender.lost);
-      await this.settle(observed, lease, run.outcome(), startedAt, extender.deadline);
+      // One whose time ran out without an answer may still be held: the queue knows, so it is asked.
+      if (extender.lost === 'refused') return this.reportLost(observed, lease, extender.lost);
+      await this.settle(observed, lease, run.outcome(), startedAt, extender);
     } finally {
       extender.stop();
       this.held.delete(extender);
@@ -67,13 +68,13 @@ export class LeaseWork<E> {
     lease: Lease,
     outcome: LeaseOutcome<E>,
     startedAt: number,
-    deadline: number,
+    { deadline, lost }: LeaseExtender,
   ): Promise<void> {
     const { clock, observer, graceOver } = this.options;
     const handledAt = clock.monotonic();
     const settled = await this.settler.settle(lease, outcome.exceptions, deadline, graceOver);
     if (settled.result !== 'settled') {
-      return this.reportLost(observed, lease, settled.result, settled.error);
+      return this.reportLost(observed, lease, lost ?? settled.result, settled.error);
     }
     const handlingMs = handledAt - startedAt;
     const settleMs = clock.monotonic() - handledAt;

@@ -117,12 +117,11 @@ export function text(
   const { maxLength = 4_096, secret = false } = options;
   return fieldType(
     `a text of at most ${maxLength} characters without control characters`,
-    // eslint-disable-next-line no-control-regex -- control characters are what it refuses
     z
       .string()
       .min(1)
       .max(maxLength)
-      .regex(/^[^\u0000-\u001f\u007f-\u009f]*$/),
+      .regex(/^\P{Cc}*$/u),
     String,
     secret,
   );

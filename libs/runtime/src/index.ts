@@ -3,6 +3,7 @@ export * from './component';
 export * from './config';
 export * from './config-fields';
 export * from './flow-controller';
+export * from './orphan-guard';
 export * from './pipeline-error';
 export * from './random';
 export * from './shown-text';

@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import { systemClock, type Clock } from './clock';
 
 /** What a program asks to end or reports as broken, as the process hears it. */
@@ -32,7 +33,7 @@ export const nodeHost: ProgramHost = {
     return process.argv.slice(2);
   },
   get command() {
-    return `node ${process.argv[1] ?? 'main.js'}`;
+    return `node ${relative(process.cwd(), process.argv[1] ?? 'main.js')}`;
   },
   get env() {
     return process.env;

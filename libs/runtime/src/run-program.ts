@@ -74,13 +74,12 @@ async function run<F extends ConfigFields, L extends ProgramLogger>(
   host: ProgramHost,
 ): Promise<number> {
   const { name } = options;
-  const [argument] = host.args;
-  if (argument === '--help' || argument === '-h') {
+  if (host.args.includes('--help') || host.args.includes('-h')) {
     const variables = describeConfig(options.config);
     await host.write('stdout', helpText({ ...options, command: host.command, variables }));
     return EXIT.ok;
   }
-  if (argument !== undefined) {
+  if (host.args.length > 0) {
     const line = `${name}: takes no arguments but --help, which lists the variables it reads\n`;
     await host.write('stderr', line);
     return EXIT.configInvalid;
@@ -98,9 +97,7 @@ async function run<F extends ConfigFields, L extends ProgramLogger>(
 
   const { config, graceMs, logger } = prepared;
   const supervisor = new Supervisor({ name, graceMs, logger, host });
-  const code = await supervisor.run(() => options.build(config, logger));
-  logger.flush();
-  return code;
+  return supervisor.run(() => options.build(config, logger));
 }
 
 /** 2 for a mistake in the configuration, 1 for anything else. */

@@ -3,9 +3,7 @@
 const MAX_SHOWN = 120;
 
 /** Control characters, line and paragraph separators, and the marks that reorder what is read. */
-// eslint-disable-next-line no-control-regex -- control characters are what it is for
-const UNPRINTABLE =
-  /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufeff]/gu;
 
 const SHORT_ESCAPES: Readonly<Record<string, string>> = {
   '\n': '\\n',
@@ -15,7 +13,8 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = {
 
 /**
  * The text with everything that could move a cursor, start a line or reorder it written as an
- * escape ("\n", "\u001b"), so that a hostile text cannot forge a line of a log or a terminal.
+ * escape ("\n", "\u001b"), so that a hostile text cannot forge a line of a log or command a
+ * terminal. Inside a JSON text it changes nothing of what the text means.
  */
 export function escapeUnprintable(text: string): string {
   return text.replace(
@@ -31,9 +30,19 @@ export function maskCredentials(text: string): string {
   return text.replace(/(:\/\/[^/\s:@?#]*:)[^\s]*@/g, '$1***@');
 }
 
-/** A value that a user gave, in quotes, as a message can bear it: cut, escaped, masked. */
+/** How much of a text that is cut is looked at for passwords, beyond what is shown. */
+const MASKED_BEYOND = 1_024;
+
+/** The text cut to `maxLength` characters, marked where it was, with its passwords masked. */
+export function boundedText(text: string, maxLength: number): string {
+  const start = text.slice(0, maxLength + MASKED_BEYOND);
+  const masked = maskCredentials(start);
+  if (masked.length <= maxLength && start.length === text.length) return masked;
+  // A surrogate pair is not cut in half.
+  return `${masked.slice(0, maxLength).replace(/[\ud800-\udbff]$/, '')}…`;
+}
+
+/** A value that a user gave, in quotes, as a message can bear it. */
 export function shownValue(value: string): string {
-  const masked = maskCredentials(value);
-  const cut = masked.length > MAX_SHOWN ? `${masked.slice(0, MAX_SHOWN)}…` : masked;
-  return `"${escapeUnprintable(cut)}"`;
+  return `"${escapeUnprintable(boundedText(value, MAX_SHOWN))}"`;
 }

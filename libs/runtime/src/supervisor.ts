@@ -42,7 +42,7 @@ export class Supervisor {
     this.#options = options;
   }
 
-  /** Resolves with the exit code once everything is stopped or given up; never rejects. */
+  /** Resolves with the exit code once all is stopped or given up and logged; never rejects. */
   async run(build: () => readonly Component[] | Promise<readonly Component[]>): Promise<number> {
     const { host } = this.#options;
     host.listen({
@@ -54,6 +54,11 @@ export class Supervisor {
     await aborted(this.#stopAsked.signal);
     await this.#stop(components);
     this.#log('info', { exitCode: this.#exitCode }, 'stopped');
+    try {
+      this.#options.logger.flush();
+    } catch {
+      // What could not be written is lost with the process.
+    }
     return this.#exitCode;
   }
 
@@ -64,10 +69,10 @@ export class Supervisor {
     const begun = host.clock.monotonic();
     let components: readonly Component[] = [];
     try {
-      components = (await this.#withinGrace(async () => build())) ?? [];
+      components = (await this.#withinGrace('the program', async () => build())) ?? [];
       for (const component of components) {
         if (this.#stopAsked.signal.aborted) return components;
-        await this.#withinGrace(() => component.start());
+        await this.#withinGrace(component.name, () => component.start());
       }
     } catch (error) {
       this.#onFailedStart(error);
@@ -80,36 +85,35 @@ export class Supervisor {
     return components;
   }
 
-  /** What the step yields; undefined when the grace is over before it does. */
-  async #withinGrace<T>(step: () => Promise<T>): Promise<T | undefined> {
+  /** What the step yields; undefined when a stop was asked for and its grace is over before. */
+  async #withinGrace<T>(name: string, step: () => Promise<T>): Promise<T | undefined> {
     const running = step();
     const outcome = await Promise.race([
       running,
       aborted(this.#graceOver.signal).then(() => GRACE_OVER),
     ]);
     if (outcome !== GRACE_OVER) return outcome as T;
-    running.catch((error: unknown) => this.#log('warn', { err: error }, 'start failed, too late'));
+    running.catch(() => undefined);
+    this.#log('error', { component: name }, `still starting when the grace was over: ${name}`);
     return undefined;
   }
 
   async #stop(components: readonly Component[]): Promise<void> {
     const { host, graceMs } = this.#options;
     const graceOver = this.#graceOver.signal;
-    const givenUp = aborted(graceOver)
-      .then(() => host.clock.sleep(GIVE_UP_MS))
-      .then(() => GIVEN_UP);
+    const timeIsUp = aborted(graceOver).then(() => host.clock.sleep(GIVE_UP_MS));
     const late: string[] = [];
     for (const component of [...components].reverse()) {
       const wasOver = graceOver.aborted;
+      // One turn even then: those that have nothing to wait for still stop.
+      const givenUp = timeIsUp.then(oneTurn).then(() => GIVEN_UP);
       const outcome = await Promise.race([this.#stopOne(component), givenUp]);
       if (outcome === GIVEN_UP || (graceOver.aborted && !wasOver)) late.push(component.name);
     }
-    if (late.length === 0 && !graceOver.aborted) return;
-    this.#exitCode = Math.max(this.#exitCode, 1);
-    if (late.length > 0) {
-      const fields = { components: late, graceMs };
-      this.#log('error', fields, `not stopped when the grace was over: ${late.join(', ')}`);
-    }
+    if (graceOver.aborted) this.#exitCode = Math.max(this.#exitCode, 1);
+    if (late.length === 0) return;
+    const fields = { components: late, graceMs };
+    this.#log('error', fields, `not stopped when the grace was over: ${late.join(', ')}`);
   }
 
   async #stopOne(component: Component): Promise<void> {
@@ -184,4 +188,8 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
+}
+
+function oneTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -2,12 +2,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import {
   PipelineError,
+  boundedText,
   messageOf,
   systemClock,
   type Clock,
   type Component,
 } from '@event-pipeline/runtime';
 import { BoundedCall } from './bounded-call';
+import { MAX_FIELD_LENGTH } from './log-fields';
 import type { Logger } from './logger';
 import type { Metrics } from './metrics';
 
@@ -53,6 +55,8 @@ const DEFAULT_LIMITS: HttpLimits = {
   maxHeaderBytes: 8_192,
 };
 const READINESS_LIMIT_MS = 2_000;
+/** How long answers in progress may hold up a stop; longer than the slowest answer takes. */
+const STOP_LIMIT_MS = 5_000;
 
 export interface HttpServer extends Component {
   /** Where it listens; before the start, where it is meant to. */
@@ -72,17 +76,20 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 class OperatorServer implements HttpServer {
   readonly name: string;
   readonly #options: HttpServerOptions;
+  readonly #clock: Clock;
   readonly #readiness: BoundedCall<Readiness>;
   readonly #server: Server;
   /** Every open connection, with the number of its requests that are being answered. */
   readonly #connections = new Map<Socket, number>();
   #address: { readonly host: string; readonly port: number };
   #stopping = false;
+  #closed = Promise.resolve();
 
   constructor(options: HttpServerOptions) {
     const { name, host, port, readiness, clock = systemClock } = options;
     this.name = name;
     this.#options = options;
+    this.#clock = clock;
     this.#readiness = new BoundedCall(readiness, READINESS_LIMIT_MS, clock);
     this.#address = { host, port };
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -118,6 +125,7 @@ class OperatorServer implements HttpServer {
         throw this.#cannotListen(other);
       });
     }
+    this.#server.on('error', (error) => logger.warn({ err: error }, 'accepting failed'));
     const { port: bound } = this.#server.address() as AddressInfo;
     this.#address = { host, port: bound };
     const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
@@ -129,8 +137,9 @@ class OperatorServer implements HttpServer {
 
   async stop(signal: AbortSignal): Promise<void> {
     this.#stopping = true;
-    if (!this.#server.listening) return;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    if (this.#server.listening) {
+      this.#closed = new Promise((resolve) => this.#server.close(() => resolve()));
+    }
     // A connection without a request would keep the server open; the others end with their answer.
     for (const [socket, answering] of this.#connections) if (answering === 0) socket.destroy();
     const giveUp = () => {
@@ -138,7 +147,10 @@ class OperatorServer implements HttpServer {
     };
     if (signal.aborted) giveUp();
     signal.addEventListener('abort', giveUp, { once: true });
-    await closed;
+    const closed = new AbortController();
+    void this.#clock.sleep(STOP_LIMIT_MS, closed.signal).then(giveUp);
+    await this.#closed;
+    closed.abort();
     signal.removeEventListener('abort', giveUp);
   }
 
@@ -175,8 +187,9 @@ class OperatorServer implements HttpServer {
     const { socket } = request;
     this.#connections.set(socket, (this.#connections.get(socket) ?? 0) + 1);
     response.once('close', () => {
-      const answering = this.#connections.get(socket);
-      if (answering !== undefined) this.#connections.set(socket, answering - 1);
+      const answering = (this.#connections.get(socket) ?? 1) - 1;
+      if (this.#connections.has(socket)) this.#connections.set(socket, answering);
+      if (this.#stopping && answering === 0) socket.destroySoon();
     });
     try {
       const { status, type, body } = await this.#reply(request);
@@ -224,7 +237,7 @@ class OperatorServer implements HttpServer {
       const { ready, reason } = await this.#readiness.run();
       return { ready, reason };
     } catch (error) {
-      return { ready: false, reason: messageOf(error) };
+      return { ready: false, reason: boundedText(messageOf(error), MAX_FIELD_LENGTH) };
     }
   }
 }

@@ -1,6 +1,7 @@
+import { boundedText, escapeUnprintable } from '@event-pipeline/runtime';
 import type { LogFormat, LogLevel } from './logging-config';
 import pino from 'pino';
-import { MAX_MESSAGE_LENGTH, loggableFields, loggableText } from './log-fields';
+import { MAX_MESSAGE_LENGTH, loggableFields } from './log-fields';
 import { standardStream, type LogDestination } from './log-output';
 import { prettyLines } from './pretty-lines';
 
@@ -40,7 +41,7 @@ export function createLogger(options: LoggerOptions): Logger {
   const output = typeof destination === 'string' ? standardStream(destination) : destination;
   const terminal = output.isTTY === true;
   const pretty = format === 'pretty' || (format === 'auto' && terminal);
-  const formatLine = pretty ? prettyLines(terminal) : escapeBeyondAscii;
+  const formatLine = pretty ? prettyLines(terminal) : escapedLine;
   const instance = pino(
     {
       level,
@@ -61,7 +62,7 @@ function wrap(instance: pino.Logger, flush: () => void): Logger {
     (fields: object, message: string): void => {
       if (!instance.isLevelEnabled(level)) return;
       try {
-        instance[level](loggableFields(fields), '%s', loggableText(message, MAX_MESSAGE_LENGTH));
+        instance[level](loggableFields(fields), boundedText(message, MAX_MESSAGE_LENGTH));
       } catch {
         // A line that cannot be written is lost; what it was about goes on.
       }
@@ -87,14 +88,11 @@ function wrap(instance: pino.Logger, flush: () => void): Logger {
 }
 
 /**
- * JSON escapes the control characters of ASCII by itself; these it does not, and a terminal may act
- * on them. They occur inside strings alone, so the line keeps its meaning.
+ * JSON escapes the control characters of ASCII by itself; others it does not, and a terminal may
+ * act on them.
  */
-function escapeBeyondAscii(line: string): string {
-  return line.replace(
-    /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+function escapedLine(line: string): string {
+  return `${escapeUnprintable(line.trimEnd())}\n`;
 }
 
 /** The logger of a program, as its configuration has it; fits runProgram's `logger`. */

@@ -1,3 +1,4 @@
+import { PipelineError } from '@event-pipeline/runtime';
 import type { Queue } from '@event-pipeline/queue';
 
 type Method = Exclude<keyof Queue, 'partitionCount' | 'close'>;
@@ -16,7 +17,7 @@ export class InterceptedQueue implements Queue {
 
   constructor(private readonly inner: Queue) {}
 
-  /** The next calls of a method that is not intercepted yet go to these, one each. */
+  /** The next calls of the method go to these, one each; after those already waiting. */
   next<M extends Method>(method: M, ...interceptors: Interceptor<M>[]): void {
     const waiting = this.interceptors.get(method) ?? [];
     this.interceptors.set(method, waiting);
@@ -61,19 +62,16 @@ export class InterceptedQueue implements Queue {
     return this.inner.close();
   }
 
-  private async pass<M extends Method>(
-    method: M,
-    given: Parameters<Queue[M]>,
-  ): Promise<Awaited<ReturnType<Queue[M]>>> {
+  private pass<M extends Method>(method: M, given: Parameters<Queue[M]>): ReturnType<Queue[M]> {
     this.calls.push({ method, arguments: given });
-    const proceed = () =>
-      (this.inner[method] as (...args: Parameters<Queue[M]>) => ReturnType<Queue[M]>)(...given);
+    const proceed = (): ReturnType<Queue[M]> =>
+      Reflect.apply(this.inner[method], this.inner, given) as ReturnType<Queue[M]>;
     const interceptor = this.interceptors.get(method)?.shift() as Interceptor<M> | undefined;
-    return (await (interceptor === undefined
-      ? Reflect.apply(this.inner[method], this.inner, given)
-      : interceptor({
-          arguments: given,
-          proceed: () => Reflect.apply(proceed, this.inner, []),
-        }))) as Awaited<ReturnType<Queue[M]>>;
+    return interceptor === undefined ? proceed() : interceptor({ arguments: given, proceed });
   }
+}
+
+/** What a call rejects with whose answer never came. */
+export function unavailable(): PipelineError {
+  return new PipelineError('QUEUE_UNAVAILABLE', 'the queue does not answer (a test says so)');
 }

@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { systemClock } from '@event-pipeline/runtime';
+import { guardOrphan, systemClock } from '@event-pipeline/runtime';
 import { Redis } from 'ioredis';
 
 /** How long a server may take to start, to load its data or to stop. */
@@ -143,7 +143,7 @@ async function launch(
     );
   }
   child.unref();
-  const guard = startGuard(pid, ownDir ? dir : '');
+  const guard = guardOrphan(pid, { signal: 'SIGKILL', ...(ownDir && { removeFolder: dir }) });
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   const running: RunningRedis = {
     pid,
@@ -159,7 +159,7 @@ async function launch(
         await gone;
         clearTimeout(timer);
       }
-      guard.stdin?.end('over\n');
+      guard.release();
     },
   };
   try {
@@ -171,24 +171,6 @@ async function launch(
     });
   }
   return running;
-}
-
-/**
- * A shell that waits for the end of its standard input, which comes when this process ends, even by
- * SIGKILL; it then kills the server. In a group of its own, so that a terminal's Ctrl-C spares it.
- */
-function startGuard(pid: number, dirToRemove: string): ChildProcess {
-  const script =
-    'read -r word && exit 0; kill -9 "$1" 2>/dev/null; [ -z "$2" ] || rm -rf -- "$2"; exit 0';
-  const guard = spawn('/bin/sh', ['-c', script, 'redis-guard', String(pid), dirToRemove], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  });
-  guard.unref();
-  (guard.stdin as unknown as { unref(): void }).unref();
-  // The shell may be gone before it is told that all is over.
-  guard.stdin.on('error', () => undefined);
-  return guard;
 }
 
 /** Resolves once the server with this process id answers and has loaded its data. */
@@ -217,6 +199,7 @@ async function sendCommand(port: number, words: readonly (string | number)[]): P
     port,
     lazyConnect: true,
     connectTimeout: LIMIT_MS,
+    disconnectTimeout: 100,
     enableReadyCheck: false,
     commandTimeout: LIMIT_MS,
     maxRetriesPerRequest: 0,

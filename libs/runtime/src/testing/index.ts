@@ -1,2 +1,3 @@
 export * from './seeded-random';
 export * from './simulated-clock';
+export * from './simulated-host';

@@ -1,0 +1,95 @@
+import {
+  defaultPort,
+  defineConfig,
+  env,
+  integer,
+  listenPort,
+  port,
+  text,
+  type ConfigOf,
+} from '@event-pipeline/runtime';
+import { queueConfigFields } from '@event-pipeline/queue';
+import { loggingConfigFields } from '@event-pipeline/telemetry';
+
+const MIB = 1_048_576;
+const limit = (max: number) => integer({ min: 1, max });
+
+export const collectorConfig = defineConfig(
+  {
+    host: env('COLLECTOR_HOST', text({ maxLength: 255 }), {
+      default: '127.0.0.1',
+      description: 'address the gRPC port listens on; 0.0.0.0 for every interface',
+    }),
+    port: env('COLLECTOR_PORT', port(), { default: 50_051, description: 'gRPC port' }),
+    httpHost: env('COLLECTOR_HTTP_HOST', text({ maxLength: 255 }), {
+      default: '127.0.0.1',
+      description: 'address of the HTTP port',
+    }),
+    httpPort: env('COLLECTOR_HTTP_PORT', listenPort(), {
+      default: defaultPort(9_101),
+      description: 'HTTP port of /livez, /readyz and /metrics; unset and taken: any free port',
+    }),
+    ...queueConfigFields,
+    maxInFlightEvents: env('COLLECTOR_MAX_IN_FLIGHT_EVENTS', limit(10_000_000), {
+      default: 100_000,
+      description: 'events read and not yet durable, all streams together; then reading stops',
+      unit: 'events',
+    }),
+    maxInFlightBytes: env('COLLECTOR_MAX_IN_FLIGHT_BYTES', limit(4_096 * MIB), {
+      default: 32 * MIB,
+      description: 'their bytes, all streams together; then reading stops',
+      unit: 'bytes',
+    }),
+    patienceMs: env('COLLECTOR_QUEUE_PATIENCE_MS', limit(60_000), {
+      default: 10_000,
+      description: 'how long an event waits for an unreachable queue before UNAVAILABLE is answered',
+      unit: 'ms',
+    }),
+    graceMs: env('COLLECTOR_SHUTDOWN_GRACE_MS', limit(600_000), {
+      default: 20_000,
+      description: 'how long an orderly stop may take',
+      unit: 'ms',
+    }),
+    maxRequestBytes: env('COLLECTOR_MAX_REQUEST_BYTES', limit(64 * MIB), {
+      default: 4 * MIB,
+      description: 'largest request; a larger one ends its call with RESOURCE_EXHAUSTED',
+      unit: 'bytes',
+    }),
+    maxStreamsPerConnection: env('COLLECTOR_MAX_STREAMS_PER_CONNECTION', limit(10_000), {
+      default: 100,
+      description: 'calls that one connection may have open at once',
+    }),
+    maxDataBytes: env('EVENT_MAX_DATA_BYTES', limit(MIB), {
+      default: MIB / 4,
+      description: 'largest data of an event',
+      unit: 'bytes',
+    }),
+    maxAttributes: env('EVENT_MAX_ATTRIBUTES', limit(1_024), {
+      default: 64,
+      description: 'most attributes of an event',
+    }),
+    maxAttributeBytes: env('EVENT_MAX_ATTRIBUTE_BYTES', limit(65_536), {
+      default: 1_024,
+      description: 'longest attribute, name and value together',
+      unit: 'bytes',
+    }),
+    maxFieldBytes: env('EVENT_MAX_FIELD_BYTES', limit(65_536), {
+      default: 256,
+      description: 'longest source, partition key, schema version and content type',
+      unit: 'bytes',
+    }),
+    ...loggingConfigFields,
+  },
+  {
+    check: ({ port: grpc, httpPort, maxDataBytes, maxRequestBytes }) => [
+      ...(grpc !== 0 && grpc === httpPort.port
+        ? [`COLLECTOR_PORT and COLLECTOR_HTTP_PORT are both ${grpc}; expected two ports`]
+        : []),
+      ...(maxDataBytes > maxRequestBytes
+        ? ['EVENT_MAX_DATA_BYTES is larger than COLLECTOR_MAX_REQUEST_BYTES; expected at most that']
+        : []),
+    ],
+  },
+);
+
+export type CollectorConfig = ConfigOf<typeof collectorConfig>;

@@ -1,0 +1,100 @@
+import { decodeStoredEvent } from '@event-pipeline/contracts';
+import { createQueue } from '@event-pipeline/queue/create';
+import {
+  FlowController,
+  systemClock,
+  systemRandom,
+  type Component,
+} from '@event-pipeline/runtime';
+import { createHttpServer, createMetrics, type Logger, type Metrics } from '@event-pipeline/telemetry';
+import type { CollectorConfig } from './collector-config';
+import { EventService } from './grpc/event-service';
+import { GrpcServer } from './grpc/grpc-server';
+import { BatchIntake } from './ingest/batch-intake';
+import { Batcher } from './ingest/batcher';
+import { EventIngestor, reasonName } from './ingest/event-ingestor';
+import type { IntakeObserver } from './intake-observer';
+import { QueueProbe } from './queue-probe';
+
+/** Events of one partition go to one list; more partitions come with their routing. */
+const PARTITION = 0;
+
+/** Wires the collector's parts together, in the order in which they start. */
+export async function createCollector(
+  config: CollectorConfig,
+  logger: Logger,
+): Promise<readonly Component[]> {
+  const clock = systemClock;
+  const random = systemRandom;
+  const metrics = createMetrics();
+  const observer = intakeMetrics(metrics, logger);
+  const queue = await createQueue(config, { clock, random, logger });
+
+  const flow = new FlowController({
+    maxEvents: config.maxInFlightEvents,
+    maxBytes: config.maxInFlightBytes,
+  });
+  const batcher = new Batcher(queue, PARTITION, { patienceMs: config.patienceMs }, clock, random, {
+    enqueued: (_, seconds) => metrics.enqueueSeconds.observe(seconds),
+  });
+  const ingestor = new EventIngestor(config, clock);
+  const service = new EventService({
+    ingestor,
+    batcher,
+    flow,
+    observer,
+    clock,
+    batches: new BatchIntake(ingestor, batcher, flow, random),
+    onInternalError: (error) => logger.error({ err: error }, 'a request failed by a bug of ours'),
+  });
+  const server = new GrpcServer(config, service, clock, logger);
+  const probe = new QueueProbe(queue, clock, (available) => server.setServing(available));
+
+  metrics.beforeScrape(() => {
+    metrics.inFlightEvents.set(flow.events);
+    metrics.inFlightBytes.set(flow.bytes);
+  });
+  metrics.sampleQueue(async () => {
+    const stats = await queue.stats(PARTITION);
+    const { oldestPending, ...counts } = stats;
+    const age =
+      oldestPending === undefined
+        ? undefined
+        : (clock.now() - decodeStoredEvent(oldestPending).receivedAt) / 1_000;
+    const partitions = [{ partition: PARTITION, ...counts, oldestPendingAgeSeconds: age }];
+    return { partitions, ...(probe.health ? { durability: probe.health.durability } : {}) };
+  });
+  const http = createHttpServer({
+    name: 'http-server',
+    host: config.httpHost,
+    ...config.httpPort,
+    portVariable: 'COLLECTOR_HTTP_PORT',
+    readiness: () =>
+      Promise.resolve({ ready: probe.available, reason: probe.available ? 'ok' : probe.problem }),
+    metrics,
+    logger,
+  });
+
+  // Stopped in reverse: the server drains while batcher and queue still work.
+  return [http, closing(queue), batcher, probe, server];
+}
+
+function closing(queue: { close(): Promise<void> }): Component {
+  return { name: 'queue', start: () => Promise.resolve(), stop: () => queue.close() };
+}
+
+function intakeMetrics(metrics: Metrics, logger: Logger): IntakeObserver {
+  return {
+    received: (events) => metrics.eventsReceived.add(events),
+    accepted: (events) => metrics.eventsAccepted.add(events),
+    duplicate: (events) => metrics.eventsDuplicate.add(events),
+    acknowledged: (seconds) => metrics.ackSeconds.observe(seconds),
+    rejected: ({ code, eventId, message }) => {
+      metrics.eventsRejected.add(1, { reason: reasonName(code) });
+      if (logger.isDebug()) logger.debug({ eventId, reason: reasonName(code) }, message);
+    },
+    abandoned: (pendingEvents) =>
+      logger.debug({ pendingEvents }, 'a client went away in the middle of its stream'),
+    answerFailed: (reason) => logger.debug({ reason }, 'an answer could not be sent'),
+  };
+}

@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto';
+import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts';
+import {
+  BATCH_ID_WINDOW_MS,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_EVENTS,
+  type EnqueueBatch,
+} from '@event-pipeline/queue';
+import { PipelineError, type FlowController, type Random } from '@event-pipeline/runtime';
+import { decodeAnswer, encodeAnswer } from './batch-answer';
+import { readBatchFrame } from './batch-frame';
+import type { Batcher } from './batcher';
+import type { EventIngestor } from './event-ingestor';
+import { isUuid } from './event-validator';
+
+export interface PublishedBatch {
+  readonly response: PublishEventsResponse;
+  readonly received: number;
+}
+
+/** Bookkeeping of an event in memory, beyond its bytes. */
+export const EVENT_OVERHEAD_BYTES = 200;
+
+/**
+ * Queues the batch of one PublishEventsRequest and answers once it is durable.
+ *
+ * A request that is larger than the queue's batches is queued in parts, one after the other, each
+ * under the batch id and its number, and each with the digest of the whole request. So a request
+ * that comes again finds every part it had queued and queues the rest, and the same id over other
+ * events is refused at the first part, before anything is queued.
+ */
+export class BatchIntake {
+  constructor(
+    private readonly ingestor: EventIngestor,
+    private readonly batcher: Batcher,
+    private readonly flow: FlowController,
+    private readonly random: Random,
+  ) {}
+
+  /**
+   * @param request the request as it came
+   * @throws PipelineError INVALID_ARGUMENT, BATCH_ID_REUSED, OVERLOADED, QUEUE_FULL, QUEUE_UNAVAILABLE
+   */
+  async publish(request: Uint8Array): Promise<PublishedBatch> {
+    const { batchId, events } = readBatchFrame(request);
+    if (batchId !== '' && !isUuid(batchId)) {
+      throw new PipelineError('INVALID_ARGUMENT', 'batch_id is not a UUID');
+    }
+    const cost = request.length + events.length * EVENT_OVERHEAD_BYTES;
+    if (!this.flow.tryAcquire(events.length, cost)) {
+      throw new PipelineError('OVERLOADED', 'too many events are in flight');
+    }
+    try {
+      const response = await this.enqueueParts(batchId, request, events);
+      return { response, received: events.length };
+    } finally {
+      this.flow.release(events.length, cost);
+    }
+  }
+
+  private async enqueueParts(
+    batchId: string,
+    request: Uint8Array,
+    events: readonly Uint8Array[],
+  ): Promise<PublishEventsResponse> {
+    const identity =
+      batchId === ''
+        ? { id: this.random.uuid(), digest: '-', rememberMs: OWN_ID_REMEMBERED_MS }
+        : {
+            id: batchId.toLowerCase(),
+            digest: createHash('sha256').update(request).digest('base64'),
+            rememberMs: BATCH_ID_WINDOW_MS,
+          };
+    const rejections: Rejection[] = [];
+    let accepted = 0;
+    let parts = 0;
+    let duplicates = 0;
+    for (const { from, to } of partsOf(events)) {
+      const part = await this.enqueuePart(identity, parts, events, from, to);
+      parts += 1;
+      accepted += part.accepted;
+      rejections.push(...part.rejections);
+      if (part.duplicate) duplicates += 1;
+    }
+    return { batchId, accepted, rejections, duplicate: parts > 0 && duplicates === parts };
+  }
+
+  private async enqueuePart(
+    { id, digest, rememberMs }: Pick<EnqueueBatch, 'id' | 'digest' | 'rememberMs'>,
+    part: number,
+    events: readonly Uint8Array[],
+    from: number,
+    to: number,
+  ) {
+    const bodies: string[] = [];
+    const rejections: Rejection[] = [];
+    let bytes = 0;
+    for (let index = from; index < to; index++) {
+      const { body, rejection } = this.ingestor.judge(events[index] ?? NOTHING, index);
+      if (rejection) {
+        rejections.push(rejection);
+      } else {
+        bodies.push(body);
+        bytes += Buffer.byteLength(body);
+      }
+    }
+    const answer = { accepted: bodies.length, rejections };
+    const result = await this.batcher.enqueue(
+      { id: `${id}/${part}`, digest, rememberMs, answer: encodeAnswer(answer), bodies },
+      bytes,
+    );
+    return result.outcome === 'duplicate'
+      ? { ...decodeAnswer(result.answer, rejections), duplicate: true }
+      : { ...answer, duplicate: false };
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+/** Only the batcher sends an id of ours again, and not for longer than this. */
+const OWN_ID_REMEMBERED_MS = 120_000;
+
+/**
+ * Cuts a request into batches that the queue takes. By the bytes as they came, whatever their
+ * verdict, so that the same request is always cut alike.
+ */
+function* partsOf(events: readonly Uint8Array[]): Generator<{ from: number; to: number }> {
+  let from = 0;
+  let bytes = 0;
+  for (const [at, event] of events.entries()) {
+    const full = at - from === MAX_BATCH_EVENTS || bytes + event.length > MAX_BATCH_BYTES;
+    if (full && at > from) {
+      yield { from, to: at };
+      from = at;
+      bytes = 0;
+    }
+    bytes += event.length;
+  }
+  yield { from, to: events.length };
+}

@@ -1,0 +1,43 @@
+import { encodeStoredEvent, Rejection, RejectionCode } from '@event-pipeline/contracts';
+import type { Clock } from '@event-pipeline/runtime';
+import { decodeEvent, type Refusal } from './event-decoder';
+import { refusalOf, type EventLimits } from './event-validator';
+
+export type Verdict =
+  /** The JSON text to be queued. */
+  | { readonly body: string; readonly rejection: undefined }
+  | { readonly body: undefined; readonly rejection: Rejection };
+
+const SHOWN_ID_LENGTH = 64;
+
+/**
+ * Judges single events: bytes in, the text to be queued or a rejection out. Never throws, so one
+ * bad event never fails its neighbours.
+ */
+export class EventIngestor {
+  constructor(
+    private readonly limits: EventLimits,
+    private readonly clock: Clock,
+  ) {}
+
+  /** @param index position of the event in its stream or batch, for the rejection */
+  judge(bytes: Uint8Array, index: number): Verdict {
+    const { event, refusal } = decodeEvent(bytes);
+    if (refusal) return reject(refusal, index, event?.eventId ?? '');
+    const now = this.clock.now();
+    const invalid = refusalOf(event, this.limits, now);
+    if (invalid) return reject(invalid, index, event.eventId);
+    event.eventId = event.eventId.toLowerCase();
+    return { body: encodeStoredEvent(event, now), rejection: undefined };
+  }
+}
+
+function reject({ code, message }: Refusal, index: number, eventId: string): Verdict {
+  const rejection: Rejection = { index, eventId: eventId.slice(0, SHOWN_ID_LENGTH), code, message };
+  return { body: undefined, rejection };
+}
+
+/** The reason as metrics and logs name it: "invalid_type" for REJECTION_CODE_INVALID_TYPE. */
+export function reasonName(code: RejectionCode): string {
+  return (RejectionCode[code] ?? 'unknown').replace('REJECTION_CODE_', '').toLowerCase();
+}

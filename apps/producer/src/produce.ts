@@ -1,0 +1,196 @@
+import { setMaxListeners } from 'node:events';
+import { messageOf, type Clock, type Random } from '@event-pipeline/runtime';
+import { openClients, waitForCollector } from './collector-clients';
+import { EventFeed } from './event-feed';
+import type { EventSource } from './event-source';
+import type { ProducerOptions } from './producer-options';
+import type { Lane } from './send-mode';
+import { SEND_MODES } from './send-modes';
+import { watchForStall } from './stall-watch';
+import type { Tally } from './tally';
+
+/** Why a run ended before its events did. */
+export interface EarlyEnd {
+  readonly why: 'unreachable' | 'stalled' | 'refused' | 'interrupted';
+  /** For people: what happened and what to do. */
+  readonly reason: string;
+}
+
+export interface RunOutcome {
+  /** Undefined where every event of the source was sent and answered, or given up by itself. */
+  readonly early: EarlyEnd | undefined;
+  /** From the first event sent to the last answer. */
+  readonly seconds: number;
+}
+
+export interface RunDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly tally: Tally;
+  /** A message for people while the run goes on. */
+  notice(text: string): void;
+  /** Called once the collector is there and sending begins. */
+  onConnected(): void;
+  /** Aborts to end the run in good order: sending stops, answers are awaited for a short time. */
+  readonly interrupt: AbortSignal;
+  /** Aborts to end the run at once. */
+  readonly abandon: AbortSignal;
+}
+
+/** How long the first connection may take. */
+const CONNECT_MS = 10_000;
+/** After this long without a connection people are told what is waited for. */
+const CONNECT_NOTICE_MS = 300;
+/** How long answers are awaited after an interrupt. */
+const ANSWER_GRACE_MS = 5_000;
+/** How long one unary request may take before it is sent again. */
+const REQUEST_MS = 10_000;
+/** Of notices that come in crowds, one in this time is passed on. */
+const NOTICE_INTERVAL_MS = 2_000;
+/** Bytes kept until acknowledged: of one connection at most, and of all of them together. */
+const MAX_WINDOW_BYTES = 8 * 1_048_576;
+const MAX_ALL_WINDOWS_BYTES = 64 * 1_048_576;
+
+/**
+ * Sends everything the source has to the collector. Every event sent is accounted for in the tally
+ * when this resolves; it never rejects for what the collector or the network does.
+ */
+export async function produce(
+  options: ProducerOptions,
+  source: EventSource,
+  deps: RunDeps,
+): Promise<RunOutcome> {
+  const run = new Run(options, source, deps);
+  try {
+    return await run.complete();
+  } finally {
+    run.close();
+  }
+}
+
+class Run {
+  readonly #options: ProducerOptions;
+  readonly #source: EventSource;
+  readonly #deps: RunDeps;
+  readonly #clients;
+  /** Ends sending; then waiting for answers; then the duties beside them. */
+  readonly #stop = new AbortController();
+  readonly #giveUp = new AbortController();
+  readonly #over = new AbortController();
+  #early: EarlyEnd | undefined;
+  #noticedAt = -Infinity;
+
+  constructor(options: ProducerOptions, source: EventSource, deps: RunDeps) {
+    this.#options = options;
+    this.#source = source;
+    this.#deps = deps;
+    this.#clients = openClients(options.collector, options.connections);
+    // Each lane listens; the default warns above ten.
+    setMaxListeners(0, this.#stop.signal, this.#giveUp.signal);
+    const interrupted = () => this.#end('interrupted', 'interrupted');
+    listen(deps.interrupt, () => {
+      interrupted();
+      void deps.clock.sleep(ANSWER_GRACE_MS, this.#over.signal).then(() => this.#giveUp.abort());
+    });
+    listen(deps.abandon, () => {
+      interrupted();
+      this.#giveUp.abort();
+    });
+  }
+
+  async complete(): Promise<RunOutcome> {
+    const { clock } = this.#deps;
+    if (!(await this.#connect())) return { early: this.#early, seconds: 0 };
+    this.#deps.onConnected();
+    const startedAt = clock.monotonic();
+    const watching = this.#watch();
+    await Promise.all(this.#lanes().map((lane) => this.#runLane(lane)));
+    const seconds = (clock.monotonic() - startedAt) / 1_000;
+    this.#over.abort();
+    await watching;
+    return { early: this.#early, seconds };
+  }
+
+  close(): void {
+    this.#over.abort();
+    for (const client of this.#clients) client.close();
+  }
+
+  async #connect(): Promise<boolean> {
+    const { clock, notice } = this.#deps;
+    const { collector, timeoutMs } = this.#options;
+    const connecting = new AbortController();
+    void clock.sleep(CONNECT_NOTICE_MS, connecting.signal).then(() => {
+      if (!connecting.signal.aborted) notice(`waiting for collector at ${collector}`);
+    });
+    const limitMs = Math.min(CONNECT_MS, timeoutMs);
+    const limit = { clock, timeoutMs: limitMs };
+    const connected = await waitForCollector(this.#clients, limit, this.#stop.signal);
+    connecting.abort();
+    if (!connected) {
+      this.#end(
+        'unreachable',
+        `no collector answers at ${collector} (waited ${limitMs / 1_000} s): check that it runs and ` +
+          `listens there, or name another address with --collector or COLLECTOR_ADDRESS`,
+      );
+    }
+    return connected;
+  }
+
+  #watch(): Promise<void> {
+    const { clock, tally } = this.#deps;
+    const { timeoutMs, collector } = this.#options;
+    const limits = { clock, tally, limitMs: timeoutMs };
+    return watchForStall(limits, this.#over.signal, () => {
+      const waited = `${timeoutMs / 1_000} s`;
+      this.#end('stalled', `the collector at ${collector} has answered nothing for ${waited}`);
+      this.#giveUp.abort();
+    });
+  }
+
+  #lanes(): readonly Lane[] {
+    const { clock, random, tally } = this.#deps;
+    const { batchSize, rate, connections } = this.#options;
+    const feed = new EventFeed({ source: this.#source, rate, clock, stop: this.#stop.signal });
+    const windowBytes = Math.min(MAX_WINDOW_BYTES, MAX_ALL_WINDOWS_BYTES / connections);
+    return this.#clients.map((client) => ({
+      client,
+      feed,
+      tally,
+      clock,
+      random,
+      limits: { batchSize, windowBytes, requestMs: REQUEST_MS },
+      stop: this.#stop.signal,
+      giveUp: this.#giveUp.signal,
+      stopRun: (reason) => this.#end('refused', reason),
+      notice: (text) => this.#crowdedNotice(text),
+    }));
+  }
+
+  async #runLane(lane: Lane): Promise<void> {
+    try {
+      await SEND_MODES[this.#options.mode].send(lane);
+    } catch (error) {
+      // A bug: the other connections finish what they have sent, and the run says so.
+      this.#end('refused', `internal error: ${messageOf(error)}`);
+    }
+  }
+
+  /** The first reason counts. */
+  #end(why: EarlyEnd['why'], reason: string): void {
+    this.#early ??= { why, reason };
+    this.#stop.abort();
+  }
+
+  #crowdedNotice(text: string): void {
+    const now = this.#deps.clock.monotonic();
+    if (now - this.#noticedAt < NOTICE_INTERVAL_MS) return;
+    this.#noticedAt = now;
+    this.#deps.notice(text);
+  }
+}
+
+function listen(signal: AbortSignal, onAbort: () => void): void {
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+}

@@ -1,0 +1,120 @@
+import type { Readable } from 'node:stream';
+import {
+  EXIT,
+  PipelineError,
+  loadConfig,
+  messageOf,
+  systemRandom,
+  type ProgramHost,
+} from '@event-pipeline/runtime';
+import type { EventSource } from './event-source';
+import { openEvents } from './open-events';
+import { helpText } from './option-table';
+import { produce } from './produce';
+import { producerConfig } from './producer-config';
+import { parseOptions, type ProducerOptions } from './producer-options';
+import { createProgress, grouped, type ProgressOutput } from './progress';
+import { createReport, formatReport } from './report';
+import { SignalWatch } from './signal-watch';
+import { Tally } from './tally';
+
+export interface ProducerStreams {
+  /** Opened only where --file - asks for it. */
+  readonly stdin: () => Readable;
+  /** Shows the progress bar, where it is a terminal. */
+  readonly stderr: ProgressOutput;
+}
+
+/** Bad lines named one by one; the rest are only counted. */
+const SHOWN_BAD_LINES = 100;
+
+/**
+ * The whole command, from its arguments to its exit code: 0 when every event was acknowledged, 1
+ * when not, 2 for wrong usage, 128 + the signal's number when one ended it.
+ */
+export async function runProducer(host: ProgramHost, streams: ProducerStreams): Promise<void> {
+  host.exit(await command(host, streams));
+}
+
+async function command(host: ProgramHost, streams: ProducerStreams): Promise<number> {
+  const signals = new SignalWatch(host);
+  try {
+    const { collectorAddress } = loadConfig(producerConfig, host.env);
+    const options = parseOptions(host.args, collectorAddress);
+    if (options === 'help') {
+      await host.write('stdout', helpText(host.command));
+      return EXIT.ok;
+    }
+    return await sendEvents(options, host, streams, signals);
+  } catch (error) {
+    if (!(error instanceof PipelineError) || error.code !== 'CONFIG_INVALID') throw error;
+    const problems = messageOf(error).split('\n');
+    const lines = [...problems, 'Run with --help to see every option.'];
+    await host.write('stderr', lines.map((line) => `producer: ${line}\n`).join(''));
+    return EXIT.configInvalid;
+  }
+}
+
+async function sendEvents(
+  options: ProducerOptions,
+  host: ProgramHost,
+  { stdin, stderr }: ProducerStreams,
+  signals: SignalWatch,
+): Promise<number> {
+  const { clock } = host;
+  const tally = new Tally();
+  const progress = createProgress(stderr, tally, clock);
+  let badLines = 0;
+  let readError: string | undefined;
+  const source = await openEvents(options.events, stdin, {
+    clock,
+    random: systemRandom,
+    onBadLine: (line, reason) => {
+      badLines += 1;
+      if (badLines <= SHOWN_BAD_LINES) progress.notice(`producer: line ${line}: ${reason}`);
+      if (badLines === SHOWN_BAD_LINES) {
+        progress.notice('producer: further bad lines are counted, not named');
+      }
+    },
+    onReadError: (reason) => {
+      readError = reason;
+      progress.notice(`producer: reading the events broke off: ${reason}`);
+    },
+  });
+  try {
+    if (!options.json) await host.write('stdout', openingLine(options, source));
+    const outcome = await produce(options, source, {
+      clock,
+      random: systemRandom,
+      tally,
+      notice: (text) => progress.notice(`producer: ${text}`),
+      onConnected: () => progress.start(source.total),
+      interrupt: signals.first,
+      abandon: signals.second,
+    });
+    await progress.stop();
+    if (outcome.early !== undefined) progress.notice(`producer: ${outcome.early.reason}`);
+    const report = createReport({
+      options,
+      outcome,
+      tally,
+      total: source.total,
+      badLines,
+      readError,
+    });
+    const positionName = options.events.from === 'file' ? 'line' : 'event';
+    const text = options.json ? `${JSON.stringify(report)}\n` : formatReport(report, positionName);
+    await host.write('stdout', text);
+    if (outcome.early?.why === 'interrupted') return signals.exitCode;
+    return report.ok ? EXIT.ok : EXIT.failed;
+  } finally {
+    await progress.stop();
+    source.close();
+  }
+}
+
+function openingLine({ events, collector }: ProducerOptions, source: EventSource): string {
+  const what = source.total === undefined ? 'events' : `${grouped(source.total)} events`;
+  const from = events.from === 'file' && events.path !== '-' ? ` from ${events.path}` : '';
+  return `Starting to stream ${what}${from} to ${collector}...\n`;
+}

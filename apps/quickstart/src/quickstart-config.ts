@@ -1,0 +1,47 @@
+import {
+  type ConfigOf,
+  defaultPort,
+  defineConfig,
+  env,
+  listenPort,
+  text,
+} from '@event-pipeline/runtime';
+
+/**
+ * What the quickstart itself has to know of the environment. The programs get all of it and judge
+ * it by their own definitions; only what is set here goes before.
+ */
+export const quickstartConfig = defineConfig({
+  queueUrl: env('QUEUE_URL', text(), {
+    optional: true,
+    description: 'where the queue is; unset: embedded, unless REDIS_HOST is set',
+  }),
+  redisHost: env('REDIS_HOST', text(), {
+    optional: true,
+    description: 'host of Redis, which is used instead of the embedded queue where this is set',
+  }),
+  collectorHost: env('COLLECTOR_HOST', text({ maxLength: 255 }), {
+    default: '127.0.0.1',
+    description: 'address the collector listens on',
+  }),
+  collectorPort: env('COLLECTOR_PORT', listenPort(), {
+    default: defaultPort(50_051),
+    description: 'gRPC port of the collector',
+  }),
+  collectorHttpPort: env('COLLECTOR_HTTP_PORT', listenPort(), {
+    default: defaultPort(9_101),
+    description: 'HTTP port of the collector',
+  }),
+  workerHttpPort: env('WORKER_HTTP_PORT', listenPort(), {
+    default: defaultPort(9_102),
+    description: 'HTTP port of the worker',
+  }),
+});
+
+export type QuickstartConfig = ConfigOf<typeof quickstartConfig>;
+
+/** Where the queue is, as QUEUE_URL for the programs; unset they find Redis by REDIS_HOST. */
+export function queueUrlFor(config: QuickstartConfig, dataFolder: string): string | undefined {
+  if (config.queueUrl !== undefined) return config.queueUrl;
+  return config.redisHost === undefined ? `embedded:${dataFolder}/queue` : undefined;
+}

@@ -1,0 +1,115 @@
+import type { Ports } from './ports';
+import type { QueueFigures } from './queue-figures';
+import { quantileBound } from './metrics-text';
+
+/** What the producer's --json says, as far as it is shown here. */
+export interface ProducerSummary {
+  readonly sent: number;
+  readonly acknowledged: number;
+  readonly rejected: number;
+  /** Of sending, up to the last acknowledgement. */
+  readonly seconds: number;
+}
+
+/** A run, from the first event sent to the last one processed. */
+export interface RunResult {
+  readonly wanted: number;
+  readonly producer: ProducerSummary;
+  readonly before: QueueFigures;
+  readonly after: QueueFigures;
+  readonly seconds: number;
+}
+
+export function processedIn({ before, after }: RunResult): number {
+  return after.processed - before.processed;
+}
+
+/** True when every event that was asked for was processed. */
+export function isComplete(result: RunResult): boolean {
+  return processedIn(result) >= result.wanted;
+}
+
+export function summaryText(result: RunResult): string {
+  const { producer, before, after, seconds } = result;
+  const processed = processedIn(result);
+  const perSecond = seconds > 0 ? Math.round(processed / seconds) : 0;
+  const counts: readonly (readonly [string, number, string])[] = [
+    ['sent', producer.sent, ''],
+    ['acknowledged', producer.acknowledged, ''],
+    ...(producer.rejected > 0 ? ([['rejected', producer.rejected, '']] as const) : []),
+    ['processed', processed, ''],
+    ['dead', after.dead - before.dead, ''],
+    ['left in the queue', after.left, ''],
+    ['end to end', perSecond, ` events/s (${processed === 0 ? '-' : seconds.toFixed(2)} s)`],
+  ];
+  const lines = counts.map(
+    ([name, value, unit]) => `  ${name.padEnd(18)}${grouped(value).padStart(12)}${unit}`,
+  );
+  const [p50, p99] = [0.5, 0.99].map((share) =>
+    quantileBound(before.endToEnd, after.endToEnd, share),
+  );
+  if (p50 !== undefined && p99 !== undefined) {
+    lines.push(
+      `  ${'latency'.padEnd(18)}p50 ${atMost(p50)}, p99 ${atMost(p99)}`,
+      `  ${''.padEnd(18)}(received to processed; upper bounds, from the worker's histogram)`,
+    );
+  }
+  return lines.join('\n');
+}
+
+function atMost(seconds: number): string {
+  if (seconds === Infinity) return '> 2 h';
+  return seconds < 1 ? `≤ ${Math.round(seconds * 1_000)} ms` : `≤ ${seconds} s`;
+}
+
+export interface Place {
+  readonly host: string;
+  readonly ports: Ports;
+  /** Where the queue is, for people. */
+  readonly queue: string;
+  readonly logs: string;
+}
+
+export function listeningText({ host, ports, queue, logs }: Place): string {
+  const collectorUrl = httpUrl(host, ports.collectorHttp);
+  const workerUrl = httpUrl(host, ports.workerHttp);
+  return [
+    'Running until Ctrl-C:',
+    `  gRPC       ${hostAndPort(host, ports.grpc)}, with reflection and health`,
+    `  collector  ${collectorUrl}  /livez /readyz /metrics`,
+    `  worker     ${workerUrl}  /livez /readyz /metrics`,
+    `  queue      ${queue}`,
+    `  logs       ${logs}/collector.log, worker.log`,
+  ].join('\n');
+}
+
+export function tryNextText({ host, ports }: Place): string {
+  const address = hostAndPort(host, ports.grpc);
+  const elsewhere = ports.grpc === 50_051 ? '' : ` --collector ${address}`;
+  const metrics = `${httpUrl(host, ports.workerHttp)}/metrics`;
+  return [
+    'Try next, in another terminal:',
+    '  more events      node dist/apps/producer/main.js --count 100000' + elsewhere,
+    `  your own event   echo '{"type":"hello","data":{"to":"you"}}' |`,
+    `                     node dist/apps/producer/main.js --file -${elsewhere}`,
+    `  the figures      curl -s ${metrics} | grep ^pipeline_`,
+    'Or stop this one and start it again with:',
+    '  your own handler WORKER_HANDLERS=./my-handlers.js npm start',
+    '  Redis            REDIS_HOST=localhost npm start',
+  ].join('\n');
+}
+
+export function httpUrl(host: string, port: number): string {
+  return `http://${hostAndPort(host, port)}`;
+}
+
+/** As a client on this machine reaches it: an address that means "every" is no destination. */
+export function hostAndPort(host: string, port: number): string {
+  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
+
+/** A whole number with separators: 10,000. */
+export function grouped(value: number): string {
+  return value.toLocaleString('en-US');
+}

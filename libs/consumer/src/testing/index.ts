@@ -1,0 +1,2 @@
+export * from './in-memory-queue';
+export * from './intercepted-queue';

@@ -1,0 +1,55 @@
+import { statfs } from 'node:fs/promises';
+import type { Clock } from '@event-pipeline/runtime';
+
+/** File systems that keep files in memory: what is flushed there does not outlive the machine. */
+const MEMORY_FILE_SYSTEMS = new Set([0x01021994 /* tmpfs */, 0x858458f6 /* ramfs */]);
+
+const MAX_RESERVE_BYTES = 64 * 1_048_576;
+/** How old a look at the disk may be; a look costs a trip to the thread pool. */
+const MAX_AGE_MS = 500;
+
+/**
+ * Watches the room on the disk, so that intake stops before settling what is there becomes
+ * impossible: LMDB writes new pages even to remove something.
+ */
+export class DiskRoom {
+  private lookedAt = -Infinity;
+  private tight = false;
+  private inMemory = false;
+  private looking: Promise<void> | undefined;
+
+  constructor(
+    private readonly path: string,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Whether less is free than the reserve: 64 MiB, or a twentieth of a small disk. */
+  async isTight(): Promise<boolean> {
+    if (this.clock.monotonic() - this.lookedAt >= MAX_AGE_MS) await this.look();
+    return this.tight;
+  }
+
+  async isInMemory(): Promise<boolean> {
+    await this.isTight();
+    return this.inMemory;
+  }
+
+  /** Looks again at once. A file system that cannot say counts as roomy: writes will tell. */
+  async look(): Promise<void> {
+    this.looking ??= this.measure().finally(() => {
+      this.looking = undefined;
+    });
+    await this.looking;
+  }
+
+  private async measure(): Promise<void> {
+    try {
+      const { type, bsize, blocks, bavail } = await statfs(this.path);
+      this.tight = bavail * bsize < Math.min(MAX_RESERVE_BYTES, (blocks * bsize) / 20);
+      this.inMemory = MEMORY_FILE_SYSTEMS.has(type);
+    } catch {
+      this.tight = false;
+    }
+    this.lookedAt = this.clock.monotonic();
+  }
+}

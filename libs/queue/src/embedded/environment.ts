@@ -1,0 +1,210 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { PipelineError, messageOf, type Clock } from '@event-pipeline/runtime';
+import type { Logger } from '@event-pipeline/telemetry';
+import { ABORT, open, type Key, type RootDatabase } from 'lmdb';
+import { DiskRoom } from './disk-room';
+import { NoRoomError, isFatal, toPipelineError } from './lmdb-errors';
+
+export interface EnvironmentOptions {
+  readonly path: string;
+  readonly mapSizeBytes: number;
+}
+
+export interface EnvironmentDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+/** How long a transaction may take, most of which is waiting for other processes' transactions. */
+const TRANSACTION_TIMEOUT_MS = 10_000;
+/** Transactions that may be under way at once; more means that the lock is stuck. */
+const MAX_TRANSACTIONS = 512;
+const CLOSE_TIMEOUT_MS = 5_000;
+/** lmdb rejects the reason of a failed commit right after the commit; this only bounds the wait. */
+const REASON_TIMEOUT_MS = 1_000;
+/** Part of the map that intake may fill: removing takes pages too. */
+const INTAKE_SHARE = 0.9;
+
+/**
+ * One LMDB folder, opened. Transactions run one at a time on the machine, whichever process they
+ * come from; this class bounds them, maps their failures and keeps lmdb's quirks in one place.
+ */
+export class Environment {
+  readonly disk: DiskRoom;
+  private underWay = 0;
+  private overdue = 0;
+  private broken = false;
+  private closing: Promise<void> | undefined;
+
+  private constructor(
+    readonly db: RootDatabase<Buffer, Key>,
+    private readonly options: EnvironmentOptions,
+    private readonly dependencies: EnvironmentDependencies,
+  ) {
+    this.disk = new DiskRoom(options.path, dependencies.clock);
+  }
+
+  /** CONFIG_INVALID, in one line, for a folder that cannot be used. */
+  static open(options: EnvironmentOptions, dependencies: EnvironmentDependencies): Environment {
+    const { path, mapSizeBytes } = options;
+    try {
+      mkdirSync(path, { recursive: true });
+      accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+      const db = open<Buffer, Key>({
+        path,
+        noSubdir: false,
+        encoding: 'binary',
+        mapSize: mapSizeBytes,
+        // Off: lmdb then wraps what is written in one turn of the event loop in a batch of its own,
+        // whose promise it drops: rejected, it is an unhandled rejection that nobody can reach.
+        eventTurnBatching: false,
+        // Off: a transaction is then on disk when it resolves, in plain LMDB's way (data flushed,
+        // then the page that makes it valid). With it, a transaction whose flush fails is visible
+        // all the same, and the promise of its flush stays pending for ever.
+        overlappingSync: false,
+      });
+      return new Environment(db, options, dependencies);
+    } catch (error) {
+      throw unusable(path, error);
+    }
+  }
+
+  /**
+   * Runs `work` in a write transaction and resolves when it is flushed to disk. `work` must be
+   * synchronous; when it throws, nothing of it is kept. The wait for the lock is another thread's,
+   * so a busy or stopped neighbour delays this call and not the event loop.
+   *
+   * QUEUE_UNAVAILABLE after 10 s: it was not run, or runs to its end unseen.
+   */
+  async transact<T>(work: () => T): Promise<T> {
+    if (this.closing) throw new PipelineError('QUEUE_UNAVAILABLE', 'the queue is closed');
+    if (this.broken || this.underWay >= MAX_TRANSACTIONS) throw this.stuck();
+    this.underWay += 1;
+    const limit = new AbortController();
+    let abandoned = false;
+    // A child transaction: it can be undone alone, though lmdb commits several callers' as one.
+    const committed = this.db
+      .childTransaction(() => (abandoned ? (ABORT as T) : work()))
+      .finally(() => {
+        this.underWay -= 1;
+        limit.abort();
+      });
+    const tooLong = this.dependencies.clock
+      .sleep(TRANSACTION_TIMEOUT_MS, limit.signal)
+      .then(() => {
+        if (limit.signal.aborted) return committed;
+        abandoned = true;
+        throw this.stuck();
+      });
+    try {
+      const result = await Promise.race([committed, tooLong]);
+      this.overdue = 0;
+      return result;
+    } catch (error) {
+      throw await this.explain(error);
+    } finally {
+      // Whichever lost the race has nobody left to hear of its rejection.
+      committed.catch(() => undefined);
+      tooLong.catch(() => undefined);
+    }
+  }
+
+  /** Whether another `bytes` would go into the part of the map that intake may fill. */
+  hasRoomFor(bytes: number): boolean {
+    return this.usedBytes() + bytes <= this.options.mapSizeBytes * INTAKE_SHARE;
+  }
+
+  /** Whether transactions have been answered lately. */
+  get isStuck(): boolean {
+    return this.broken || this.overdue > 0;
+  }
+
+  get isClosed(): boolean {
+    return this.closing !== undefined;
+  }
+
+  /** Waits for transactions under way, within a limit. */
+  close(): Promise<void> {
+    this.closing ??= this.shut();
+    return this.closing;
+  }
+
+  /** Bytes of the pages in use: what is free within the file does not count. */
+  private usedBytes(): number {
+    const stats = this.db.getStats() as TreeStats & { free: TreeStats };
+    return (pagesOf(stats) + pagesOf(stats.free)) * stats.pageSize;
+  }
+
+  private async shut(): Promise<void> {
+    const { clock, logger } = this.dependencies;
+    const limit = new AbortController();
+    const closed = this.db.close().catch((error: unknown) => {
+      logger.warn({ error }, 'the embedded queue did not close cleanly');
+    });
+    await Promise.race([closed, clock.sleep(CLOSE_TIMEOUT_MS, limit.signal)]);
+    limit.abort();
+  }
+
+  private stuck(): PipelineError {
+    this.overdue += 1;
+    return new PipelineError(
+      'QUEUE_UNAVAILABLE',
+      'the embedded queue does not answer: another process holds its lock',
+    );
+  }
+
+  private async explain(error: unknown): Promise<PipelineError> {
+    const reason = await this.reasonOf(error);
+    if (isFatal(reason)) this.broken = true;
+    await this.disk.look();
+    const explained = toPipelineError(reason, await this.disk.isTight());
+    if (explained instanceof NoRoomError) {
+      this.dependencies.logger.warn({ path: this.options.path }, 'the disk of the queue is full');
+    }
+    return explained;
+  }
+
+  /**
+   * The reason of a failed commit. lmdb 3.5.6 rejects the transaction with "Commit failed" and puts
+   * the reason in a second promise, `commitError`, which it rejects a moment later. Nobody else
+   * knows that promise: not attended to here, it would be an unhandled rejection and end the
+   * process.
+   */
+  private async reasonOf(error: unknown): Promise<unknown> {
+    if (!(error instanceof Error && 'commitError' in error)) return error;
+    const reason = Promise.resolve(error.commitError).then(
+      () => error,
+      (why: unknown) => why,
+    );
+    const limit = new AbortController();
+    const late = this.dependencies.clock
+      .sleep(REASON_TIMEOUT_MS, limit.signal)
+      .then(() => error);
+    return Promise.race([reason, late]).finally(() => limit.abort());
+  }
+}
+
+interface TreeStats {
+  readonly pageSize: number;
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+}
+
+function pagesOf(tree: TreeStats): number {
+  return tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
+}
+
+function unusable(path: string, error: unknown): PipelineError {
+  const explained = toPipelineError(error, false);
+  if (explained.code === 'QUEUE_CORRUPT') {
+    return new PipelineError('QUEUE_CORRUPT', `the queue in "${path}" is damaged: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return new PipelineError(
+    'CONFIG_INVALID',
+    `the folder "${path}" cannot hold a queue (${messageOf(error)}): name one that this user may write to, as in QUEUE_URL=embedded:./data`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,98 @@
+import { PipelineError } from '@event-pipeline/runtime';
+import type { Delivery } from '../queue';
+
+/**
+ * A chunk: up to a thousand events under one key.
+ *
+ *   u32 number of events
+ *   for each: u32 bytes of the body, u16 attempts, u16 crashes, f64 first failure (ms)
+ *   the bodies, UTF-8, one after the other
+ */
+const COUNT_BYTES = 4;
+const ENTRY_BYTES = 16;
+const ATTEMPTS = 4;
+const CRASHES = 6;
+const FIRST_FAILURE = 8;
+const MAX_U16 = 65_535;
+
+/** Bytes a chunk takes beside its bodies. */
+export function chunkOverhead(events: number): number {
+  return COUNT_BYTES + ENTRY_BYTES * events;
+}
+
+/** Events that have never failed; `sizes` are the bodies' lengths in bytes. */
+export function encodeFreshChunk(bodies: readonly string[], sizes: readonly number[]): Buffer {
+  const tableEnd = chunkOverhead(bodies.length);
+  const chunk = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size, tableEnd));
+  chunk.fill(0, 0, tableEnd);
+  chunk.writeUInt32LE(bodies.length, 0);
+  let entry = COUNT_BYTES;
+  let position = tableEnd;
+  bodies.forEach((body, index) => {
+    const size = sizes[index] ?? 0;
+    chunk.writeUInt32LE(size, entry);
+    // One byte a character: pure ASCII, for which this is nearly twice as fast as UTF-8.
+    chunk.write(body, position, size === body.length ? 'latin1' : 'utf8');
+    entry += ENTRY_BYTES;
+    position += size;
+  });
+  return chunk;
+}
+
+/** Events with their counts. */
+export function encodeChunk(events: readonly Delivery[]): Buffer {
+  const bodies = events.map(({ body }) => body);
+  const chunk = encodeFreshChunk(
+    bodies,
+    bodies.map((body) => Buffer.byteLength(body)),
+  );
+  let entry = COUNT_BYTES;
+  for (const { attempts, crashes, firstFailureAt } of events) {
+    chunk.writeUInt16LE(Math.min(attempts, MAX_U16), entry + ATTEMPTS);
+    chunk.writeUInt16LE(Math.min(crashes, MAX_U16), entry + CRASHES);
+    chunk.writeDoubleLE(firstFailureAt, entry + FIRST_FAILURE);
+    entry += ENTRY_BYTES;
+  }
+  return chunk;
+}
+
+/** Reads a chunk; decodes only the events it is asked for. */
+export class EventChunk {
+  readonly count: number;
+
+  constructor(private readonly chunk: Buffer) {
+    this.count = chunk.length < COUNT_BYTES ? -1 : chunk.readUInt32LE(0);
+    const sound =
+      this.count >= 0 &&
+      chunk.length >= chunkOverhead(this.count) &&
+      chunk.length === chunkOverhead(this.count) + this.bytesOf(0, this.count);
+    if (!sound) throw new PipelineError('QUEUE_CORRUPT', 'a chunk of events is damaged');
+  }
+
+  sizeOf(index: number): number {
+    return this.chunk.readUInt32LE(COUNT_BYTES + ENTRY_BYTES * index);
+  }
+
+  bytesOf(from: number, to: number): number {
+    let bytes = 0;
+    for (let index = from; index < to; index++) bytes += this.sizeOf(index);
+    return bytes;
+  }
+
+  deliveries(from: number, to: number): Delivery[] {
+    const deliveries: Delivery[] = [];
+    let position = chunkOverhead(this.count) + this.bytesOf(0, from);
+    for (let index = from; index < to; index++) {
+      const entry = COUNT_BYTES + ENTRY_BYTES * index;
+      const end = position + this.chunk.readUInt32LE(entry);
+      deliveries.push({
+        body: this.chunk.toString('utf8', position, end),
+        attempts: this.chunk.readUInt16LE(entry + ATTEMPTS),
+        crashes: this.chunk.readUInt16LE(entry + CRASHES),
+        firstFailureAt: this.chunk.readDoubleLE(entry + FIRST_FAILURE),
+      });
+      position = end;
+    }
+    return deliveries;
+  }
+}

@@ -42,7 +42,8 @@ export const collectorConfig = defineConfig(
     }),
     patienceMs: env('COLLECTOR_QUEUE_PATIENCE_MS', limit(60_000), {
       default: 10_000,
-      description: 'how long an event waits for an unreachable queue before UNAVAILABLE is answered',
+      description:
+        'how long an event waits for an unreachable queue before UNAVAILABLE is answered',
       unit: 'ms',
     }),
     graceMs: env('COLLECTOR_SHUTDOWN_GRACE_MS', limit(600_000), {

@@ -1,12 +1,12 @@
 import { decodeStoredEvent } from '@event-pipeline/contracts';
 import { createQueue } from '@event-pipeline/queue/create';
+import { FlowController, systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
 import {
-  FlowController,
-  systemClock,
-  systemRandom,
-  type Component,
-} from '@event-pipeline/runtime';
-import { createHttpServer, createMetrics, type Logger, type Metrics } from '@event-pipeline/telemetry';
+  createHttpServer,
+  createMetrics,
+  type Logger,
+  type Metrics,
+} from '@event-pipeline/telemetry';
 import type { CollectorConfig } from './collector-config';
 import { EventService } from './grpc/event-service';
 import { GrpcServer } from './grpc/grpc-server';

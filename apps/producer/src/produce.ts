@@ -30,7 +30,7 @@ export interface RunDeps {
   /** A message for people while the run goes on. */
   notice(text: string): void;
   /** Called once the collector is there and sending begins. */
-  onConnected(): void;
+  onConnected(): Promise<void>;
   /** Aborts to end the run in good order: sending stops, answers are awaited for a short time. */
   readonly interrupt: AbortSignal;
   /** Aborts to end the run at once. */
@@ -101,7 +101,7 @@ class Run {
   async complete(): Promise<RunOutcome> {
     const { clock } = this.#deps;
     if (!(await this.#connect())) return { early: this.#early, seconds: 0 };
-    this.#deps.onConnected();
+    await this.#deps.onConnected();
     const startedAt = clock.monotonic();
     const watching = this.#watch();
     await Promise.all(this.#lanes().map((lane) => this.#runLane(lane)));

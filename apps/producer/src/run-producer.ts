@@ -82,13 +82,15 @@ async function sendEvents(
     },
   });
   try {
-    if (!options.json) await host.write('stdout', openingLine(options, source));
     const outcome = await produce(options, source, {
       clock,
       random: systemRandom,
       tally,
       notice: (text) => progress.notice(`producer: ${text}`),
-      onConnected: () => progress.start(source.total),
+      onConnected: async () => {
+        if (!options.json) await host.write('stdout', openingLine(options, source));
+        progress.start(source.total);
+      },
       interrupt: signals.first,
       abandon: signals.second,
     });

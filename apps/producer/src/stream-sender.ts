@@ -4,11 +4,7 @@ import { StreamWindow } from './stream-window';
 import { readFailure, retryDelayMs, type CallFailure } from './retry-rules';
 import type { Lane, SendMode } from './send-mode';
 
-/**
- * Most events in one stream. They are kept until it is answered, so this bounds memory. It also
- * keeps small events within the 1 MiB that grpc-js buffers for a call: beyond that, each message
- * waits for the socket by itself and costs half as much again.
- */
+/** Most events in one stream: they are kept until it is answered, so this bounds memory. */
 const MAX_STREAM_EVENTS = 10_000;
 /** A stream this old is ended, so that events sent slowly are acknowledged in time, too. */
 const MAX_STREAM_MS = 1_000;
@@ -27,7 +23,7 @@ type Answer = { readonly answeredAt: number } & (
  */
 export const streamMode: SendMode = {
   unit: 'stream',
-  latency: 'from the last event of a stream sent to the answer',
+  latency: 'from the last event of a stream sent to its answer',
   send: async (lane) => {
     const window = new StreamWindow(lane.tally);
     let failures = 0;

@@ -1,11 +1,14 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PipelineError, messageOf } from '@event-pipeline/runtime';
+import { LogFile } from './log-file';
 
 /** The folder that holds queue and logs, for one quickstart at a time. */
 export interface DataFolder {
   readonly path: string;
   readonly logs: string;
+  /** @throws PipelineError CONFIG_INVALID where it cannot be written. */
+  openLog(name: string): LogFile;
   /** Lets another quickstart use it. Safe to call twice. */
   release(): void;
 }
@@ -16,10 +19,21 @@ const IN_USE_BY = 'in-use-by.pid';
 export function openDataFolder(path: string): DataFolder {
   const logs = join(path, 'logs');
   const mark = join(path, IN_USE_BY);
-  try {
+  orComplain(path, () => {
     mkdirSync(logs, { recursive: true });
     takeMark(mark, path);
-    return { path, logs, release: () => rmSync(mark, { force: true }) };
+  });
+  return {
+    path,
+    logs,
+    openLog: (name) => orComplain(logs, () => new LogFile(join(logs, `${name}.log`))),
+    release: () => rmSync(mark, { force: true }),
+  };
+}
+
+function orComplain<T>(path: string, step: () => T): T {
+  try {
+    return step();
   } catch (error) {
     if (error instanceof PipelineError) throw error;
     const problem = `The data folder ${path} cannot be written: ${messageOf(error)}`;

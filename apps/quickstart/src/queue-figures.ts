@@ -23,5 +23,11 @@ export function readQueueFigures(page: string): QueueFigures | undefined {
   const delayed = inState('delayed') ?? 0;
   const left =
     (inState('pending') ?? 0) + (inState('suspect') ?? 0) + (inState('leased') ?? 0) + delayed;
-  return { processed, dead, left, delayed, endToEnd: metrics.buckets(METRICS.endToEndSeconds.name) };
+  return {
+    processed,
+    dead,
+    left,
+    delayed,
+    endToEnd: metrics.buckets(METRICS.endToEndSeconds.name),
+  };
 }

@@ -1,3 +1,4 @@
+import { queueConfigFields } from '@event-pipeline/queue';
 import {
   type ConfigOf,
   defaultPort,
@@ -12,14 +13,12 @@ import {
  * it by their own definitions; only what is set here goes before.
  */
 export const quickstartConfig = defineConfig({
-  queueUrl: env('QUEUE_URL', text(), {
-    optional: true,
-    description: 'where the queue is; unset: embedded, unless REDIS_HOST is set',
-  }),
+  queueUrl: queueConfigFields.queueUrl,
   redisHost: env('REDIS_HOST', text(), {
     optional: true,
     description: 'host of Redis, which is used instead of the embedded queue where this is set',
   }),
+  redisPort: queueConfigFields.redisPort,
   collectorHost: env('COLLECTOR_HOST', text({ maxLength: 255 }), {
     default: '127.0.0.1',
     description: 'address the collector listens on',
@@ -28,9 +27,17 @@ export const quickstartConfig = defineConfig({
     default: defaultPort(50_051),
     description: 'gRPC port of the collector',
   }),
+  collectorHttpHost: env('COLLECTOR_HTTP_HOST', text({ maxLength: 255 }), {
+    default: '127.0.0.1',
+    description: "address of the collector's HTTP port",
+  }),
   collectorHttpPort: env('COLLECTOR_HTTP_PORT', listenPort(), {
     default: defaultPort(9_101),
     description: 'HTTP port of the collector',
+  }),
+  workerHttpHost: env('WORKER_HTTP_HOST', text({ maxLength: 255 }), {
+    default: '127.0.0.1',
+    description: "address of the worker's HTTP port",
   }),
   workerHttpPort: env('WORKER_HTTP_PORT', listenPort(), {
     default: defaultPort(9_102),

@@ -1,4 +1,4 @@
-import type { Ports } from './ports';
+import type { Addresses } from './addresses';
 import type { QueueFigures } from './queue-figures';
 import { quantileBound } from './metrics-text';
 
@@ -51,7 +51,7 @@ export function summaryText(result: RunResult): string {
   if (p50 !== undefined && p99 !== undefined) {
     lines.push(
       `  ${'latency'.padEnd(18)}p50 ${atMost(p50)}, p99 ${atMost(p99)}`,
-      `  ${''.padEnd(18)}(received to processed; upper bounds, from the worker's histogram)`,
+      `  ${''.padEnd(18)}(received to processed, by the worker's histogram)`,
     );
   }
   return lines.join('\n');
@@ -62,51 +62,38 @@ function atMost(seconds: number): string {
   return seconds < 1 ? `≤ ${Math.round(seconds * 1_000)} ms` : `≤ ${seconds} s`;
 }
 
+/** What a run lives on. */
 export interface Place {
-  readonly host: string;
-  readonly ports: Ports;
+  readonly addresses: Addresses;
   /** Where the queue is, for people. */
   readonly queue: string;
   readonly logs: string;
 }
 
-export function listeningText({ host, ports, queue, logs }: Place): string {
-  const collectorUrl = httpUrl(host, ports.collectorHttp);
-  const workerUrl = httpUrl(host, ports.workerHttp);
+export function listeningText({ addresses, queue, logs }: Place): string {
   return [
     'Running until Ctrl-C:',
-    `  gRPC       ${hostAndPort(host, ports.grpc)}, with reflection and health`,
-    `  collector  ${collectorUrl}  /livez /readyz /metrics`,
-    `  worker     ${workerUrl}  /livez /readyz /metrics`,
+    `  gRPC       ${addresses.grpc}, with reflection and health`,
+    `  collector  http://${addresses.collectorHttp}  /livez /readyz /metrics`,
+    `  worker     http://${addresses.workerHttp}  /livez /readyz /metrics`,
     `  queue      ${queue}`,
     `  logs       ${logs}/collector.log, worker.log`,
   ].join('\n');
 }
 
-export function tryNextText({ host, ports }: Place): string {
-  const address = hostAndPort(host, ports.grpc);
-  const elsewhere = ports.grpc === 50_051 ? '' : ` --collector ${address}`;
-  const metrics = `${httpUrl(host, ports.workerHttp)}/metrics`;
+export function tryNextText({ addresses }: Place): string {
+  const { grpc, workerHttp } = addresses;
+  const elsewhere = grpc.port === 50_051 ? '' : ` --collector ${grpc}`;
   return [
     'Try next, in another terminal:',
-    '  more events      node dist/apps/producer/main.js --count 100000' + elsewhere,
-    `  your own event   echo '{"type":"hello","data":{"to":"you"}}' |`,
-    `                     node dist/apps/producer/main.js --file -${elsewhere}`,
-    `  the figures      curl -s ${metrics} | grep ^pipeline_`,
+    `  more events       node dist/apps/producer/main.js --count 100000${elsewhere}`,
+    `  your own event    echo '{"type":"hello","data":{"to":"you"}}' |`,
+    `                      node dist/apps/producer/main.js --file -${elsewhere}`,
+    `  the figures       curl -s http://${workerHttp}/metrics | grep ^pipeline_`,
     'Or stop this one and start it again with:',
-    '  your own handler WORKER_HANDLERS=./my-handlers.js npm start',
-    '  Redis            REDIS_HOST=localhost npm start',
+    '  your own handler  WORKER_HANDLERS=./my-handlers.js npm start',
+    '  Redis             REDIS_HOST=localhost npm start',
   ].join('\n');
-}
-
-export function httpUrl(host: string, port: number): string {
-  return `http://${hostAndPort(host, port)}`;
-}
-
-/** As a client on this machine reaches it: an address that means "every" is no destination. */
-export function hostAndPort(host: string, port: number): string {
-  const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
-  return `${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
 }
 
 /** A whole number with separators: 10,000. */

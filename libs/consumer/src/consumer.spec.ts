@@ -242,10 +242,10 @@ describe('a consumer', () => {
     await scene.advance(0);
     expect(scene.sink.lines).toHaveLength(2);
     expect(scene.sink.lines).toMatchObject([
-      { level: 'info', msg: 'Processed a lease', events: 10, done: 10, retried: 0, ms: 0 },
+      { level: 'info', msg: 'processed a lease', events: 10, done: 10, retried: 0, ms: 0 },
       {
         level: 'warn',
-        msg: 'Events of a lease failed',
+        msg: 'events of a lease failed',
         events: 10,
         done: 5,
         retried: 5,
@@ -287,7 +287,7 @@ describe('a lease of a consumer', () => {
     await scene.advance(LEASE_MS / 3);
     expect(reason).toBe(true);
     expect(scene.lost).toMatchObject([{ events: 3, reason: 'refused' }]);
-    expect(scene.messagesAt('warn')).toEqual(['Lost a lease; its events are delivered again']);
+    expect(scene.messagesAt('warn')).toEqual(['lost a lease; its events are delivered again']);
     expect(scene.queue.callsOf('settle')).toEqual([]);
     await scene.advance(2 * LEASE_MS);
     expect(seen).toEqual([1, 2, 1, 2, 3]);
@@ -359,7 +359,7 @@ describe('a lease of a consumer', () => {
     await scene.advance(5_000);
     expect(scene.settled).toHaveLength(1);
     expect(scene.messagesAt('warn')).toEqual([
-      'The queue does not answer; trying again until it does',
+      'the queue does not answer; trying again until it does',
     ]);
     await scene.expectLeft({ processed: 3 });
   });
@@ -493,9 +493,9 @@ describe('while the queue does not answer', () => {
     await scene.start(({ n }) => void seen.push(n), { concurrency: 4 });
     await scene.advance(600_000);
     expect(seen.sort((a, b) => a - b)).toEqual(range(1, 30));
-    expect(scene.sink.messages.filter((message) => message.startsWith('The queue'))).toEqual([
-      'The queue does not answer; trying again until it does',
-      'The queue answers again',
+    expect(scene.sink.messages.filter((message) => message.startsWith('the queue'))).toEqual([
+      'the queue does not answer; trying again until it does',
+      'the queue answers again',
     ]);
   });
 
@@ -670,7 +670,7 @@ describe('a mistake in a part of the consumer', () => {
     await scene.advance(LONG);
     expect(seen.sort((a, b) => a - b)).toEqual(range(1, 20));
     expect(consumer.stalledReason()).toBeUndefined();
-    expect(scene.messagesAt('warn')).toContain('A turn of the consumer failed');
+    expect(scene.messagesAt('warn')).toContain('a turn of the consumer failed');
     await scene.expectLeft({ processed: 20 });
   });
 });

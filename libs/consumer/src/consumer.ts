@@ -160,7 +160,7 @@ export class Consumer<E> implements Component {
         try {
           await this.turn(partition);
         } catch (error) {
-          this.failures.warn(error, { partition }, 'A turn of the consumer failed');
+          this.failures.warn(error, { partition }, 'a turn of the consumer failed');
           this.rota.again(partition);
           await this.options.clock.sleep(PAUSE_AFTER_FAILURE_MS, signal);
         }

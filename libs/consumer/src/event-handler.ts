@@ -25,8 +25,11 @@ export interface BatchHandler<E> {
   readonly batch: (
     events: readonly E[],
     context: BatchContext,
-  ) => Promise<readonly HandlerFailure[] | void> | readonly HandlerFailure[] | void;
+  ) => Promise<BatchResult> | BatchResult;
 }
+
+// eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a handler that returns nothing has to fit
+export type BatchResult = readonly HandlerFailure[] | void;
 
 /** One event of a batch that failed. */
 export interface HandlerFailure {

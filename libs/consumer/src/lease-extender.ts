@@ -4,6 +4,9 @@ import type { LeaseRef, Queue } from '@event-pipeline/queue';
 /** Why a lease is no longer ours to work on. */
 export type LeaseLoss = 'refused' | 'deadline-passed';
 
+/** Saves the making of an exception with its stack for each lease. */
+const STOPPED = 'stopped';
+
 /** Shortest pause before an extension that failed is tried again. */
 const MIN_RETRY_MS = 50;
 
@@ -53,13 +56,13 @@ export class LeaseExtender {
 
   /** Ends the extending; the lease runs until its deadline. */
   stop(): void {
-    this.stopper.abort();
+    this.stopper.abort(STOPPED);
   }
 
   /** Ends the extending and tells the handlers to give up, though the lease is still held. */
   abort(): void {
     this.stop();
-    this.aborter.abort();
+    this.aborter.abort(new PipelineError('DRAINING', 'the worker stops and its grace is over'));
   }
 
   private async run(firstAt: number): Promise<void> {
@@ -89,7 +92,7 @@ export class LeaseExtender {
   /** Resolves at the deadline at the latest, also where the queue never answers. */
   private async extend(): Promise<'extended' | 'refused' | 'failed'> {
     const patience = new AbortController();
-    const endPatience = () => patience.abort();
+    const endPatience = () => patience.abort(STOPPED);
     this.stopper.signal.addEventListener('abort', endPatience, { once: true });
     const request = this.queue.extend(this.lease, this.leaseMs).then(
       () => 'extended' as const,
@@ -105,7 +108,7 @@ export class LeaseExtender {
 
   private lose(loss: LeaseLoss): void {
     this.loss = loss;
-    this.aborter.abort();
+    this.aborter.abort(new PipelineError('LEASE_LOST', 'another worker may have these events now'));
   }
 }
 

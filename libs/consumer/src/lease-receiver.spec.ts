@@ -102,8 +102,8 @@ describe('receiving', () => {
     await clock.advance(60_000);
     await received;
     expect(sink.lines.map(({ level, msg }) => [level, msg])).toEqual([
-      ['warn', 'The queue does not answer; trying again until it does'],
-      ['info', 'The queue answers again'],
+      ['warn', 'the queue does not answer; trying again until it does'],
+      ['info', 'the queue answers again'],
     ]);
   });
 
@@ -116,7 +116,7 @@ describe('receiving', () => {
     const received = receive();
     await clock.advance(200_000);
     await received;
-    expect(sink.messages).toEqual(['Receiving events failed', 'Receiving events failed']);
+    expect(sink.messages).toEqual(['receiving events failed', 'receiving events failed']);
     expect(sink.lines[1]).toMatchObject({ level: 'warn', keptBack: expect.any(Number) });
   });
 

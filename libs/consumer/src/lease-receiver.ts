@@ -62,7 +62,7 @@ export class LeaseReceiver {
         heartbeat.beat();
         const error = PipelineError.from(thrown);
         if (error.code === 'QUEUE_UNAVAILABLE') outage.began(error);
-        else this.unexpected.warn(error, { partition }, 'Receiving events failed');
+        else this.unexpected.warn(error, { partition }, 'receiving events failed');
         await clock.sleep(reconnectDelayMs(failures, random.next()), signal);
         if (clock.monotonic() - requestedAt >= limits.leaseMs) {
           leaseId = random.uuid();

@@ -7,6 +7,7 @@ import type { EventCodec } from './event-codec';
 import {
   DEFAULT_HANDLER,
   type BatchHandler,
+  type BatchResult,
   type EventHandler,
   type HandlerContext,
   type HandlerFailure,
@@ -195,7 +196,7 @@ export class LeaseRun<E> {
       decided.outcome === 'retry' ? { index, ...decided } : { index, ...decided, error, handler };
     const sample = { eventId: codec.idOf(event), type: codec.typeOf(event), attempt, error };
     this.verdicts.failed(exception, sample);
-    if (this.debug) logger.debug({ ...sample, ...decided, err: thrown }, 'The handler failed');
+    if (this.debug) logger.debug({ ...sample, ...decided, err: thrown }, 'the handler failed');
   }
 
   private undecodable(index: number, delivery: Delivery, thrown: unknown): void {
@@ -229,10 +230,7 @@ function isThenable(value: unknown): value is PromiseLike<void> {
 }
 
 /** Throws for an answer that does not say which events failed: then all of them count as failed. */
-function failuresByIndex(
-  returned: readonly HandlerFailure[] | void,
-  size: number,
-): ReadonlyMap<number, unknown> {
+function failuresByIndex(returned: BatchResult, size: number): ReadonlyMap<number, unknown> {
   const errors = new Map<number, unknown>();
   if (returned === undefined || returned === null) return errors;
   if (!Array.isArray(returned)) {

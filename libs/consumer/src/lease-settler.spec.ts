@@ -52,8 +52,8 @@ describe('settling a lease', () => {
     expect(result).toBe('settled');
     expect(calls).toHaveLength(3);
     expect(messages).toEqual([
-      'The queue does not answer; trying again until it does',
-      'The queue answers again',
+      'the queue does not answer; trying again until it does',
+      'the queue answers again',
     ]);
   });
 

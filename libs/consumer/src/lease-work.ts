@@ -1,4 +1,3 @@
-import { type Clock, type Random } from '@event-pipeline/runtime';
 import type { Lease, Queue } from '@event-pipeline/queue';
 import { LeaseExtender } from './lease-extender';
 import type { ConsumerObserver, LostLease, ObservedLease } from './consumer-observer';
@@ -96,9 +95,9 @@ export class LeaseWork<E> {
       ...(lease.isolated ? { isolated: true } : {}),
     };
     if (firstFailure !== undefined) {
-      logger.warn({ ...fields, firstFailure }, 'Events of a lease failed');
+      logger.warn({ ...fields, firstFailure }, 'events of a lease failed');
     } else {
-      logger.info(fields, 'Processed a lease');
+      logger.info(fields, 'processed a lease');
     }
   }
 
@@ -114,8 +113,8 @@ export class LeaseWork<E> {
     logger[level](
       { ...fields, ...(error === undefined ? {} : { err: error }) },
       reason === 'ambiguous'
-        ? 'The settling of a lease was not confirmed; its events may be delivered again'
-        : 'Lost a lease; its events are delivered again',
+        ? 'the settling of a lease was not confirmed; its events may be delivered again'
+        : 'lost a lease; its events are delivered again',
     );
     observer.onLost?.({ ...observed, reason });
   }

@@ -109,7 +109,7 @@ export class PartitionRota {
   /** Ends a little after its time also where the engine's wait does not. Never rejects. */
   private async waitAtMost(partition: number, waitMs: number): Promise<void> {
     const ended = new AbortController();
-    const end = () => ended.abort();
+    const end = () => ended.abort('ended');
     this.signal.addEventListener('abort', end, { once: true });
     if (this.signal.aborted) end();
     const events = this.queue

@@ -16,13 +16,13 @@ export class QueueOutage {
   began(error: PipelineError): void {
     if (this.since !== undefined) return;
     this.since = this.clock.monotonic();
-    this.logger.warn({ err: error }, 'The queue does not answer; trying again until it does');
+    this.logger.warn({ err: error }, 'the queue does not answer; trying again until it does');
   }
 
   over(): void {
     if (this.since === undefined) return;
     const ms = Math.round(this.clock.monotonic() - this.since);
     this.since = undefined;
-    this.logger.info({ ms }, 'The queue answers again');
+    this.logger.info({ ms }, 'the queue answers again');
   }
 }

@@ -56,7 +56,7 @@ describe('the reclaim duty', () => {
       { partition: 0, leases: 16, events: 32, dead: 0 },
       { partition: 0, leases: 8, events: 16, dead: 0 },
     ]);
-    expect(sink.messages).toContain('Took back leases that had run out');
+    expect(sink.messages).toContain('took back leases that had run out');
   });
 
   it('goes on after failures, which it logs at most once a minute', async () => {
@@ -68,7 +68,7 @@ describe('the reclaim duty', () => {
     await putAndLeave(0, 1);
     await clock.advance(20 * LEASE_MS);
     expect(await queue.stats(0)).toMatchObject({ leased: 0, suspect: 2 });
-    const warnings = sink.lines.filter(({ msg }) => msg.startsWith('Taking back expired leases'));
+    const warnings = sink.lines.filter(({ msg }) => msg.startsWith('taking back expired leases'));
     expect(warnings.length).toBeGreaterThan(2);
     expect(warnings.length).toBeLessThan(8);
   });

@@ -55,13 +55,13 @@ export class ReclaimDuty {
         }
       }
     } catch (error) {
-      this.warning.warn(error, {}, 'Taking back expired leases failed; the next turn tries again');
+      this.warning.warn(error, {}, 'taking back expired leases failed; the next turn tries again');
     }
   }
 
   private report(partition: number, reclaimed: Reclaimed): void {
     const { leases, events, dead } = reclaimed;
-    this.logger.warn({ partition, leases, events, dead }, 'Took back leases that had run out');
+    this.logger.warn({ partition, leases, events, dead }, 'took back leases that had run out');
     this.options.onReclaimed(partition, reclaimed);
   }
 }

@@ -25,7 +25,9 @@ export interface StoredEvent {
 export function isJsonContentType(contentType: string): boolean {
   if (contentType === '') return true;
   const mediaType = (contentType.split(';', 1)[0] ?? '').trim().toLowerCase();
-  return mediaType === 'application/json' || mediaType === 'text/json' || mediaType.endsWith('+json');
+  return (
+    mediaType === 'application/json' || mediaType === 'text/json' || mediaType.endsWith('+json')
+  );
 }
 
 /**

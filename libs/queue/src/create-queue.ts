@@ -1,9 +1,4 @@
-import {
-  PipelineError,
-  type Clock,
-  type ConfigOf,
-  type Random,
-} from '@event-pipeline/runtime';
+import { PipelineError, type Clock, type ConfigOf, type Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import type { Queue } from './queue';
 import type { queueConfigFields } from './queue-config';
@@ -35,7 +30,8 @@ export async function createQueue(
     return openEmbeddedQueue({ ...options, path: location.path }, dependencies);
   }
   const { openRedisQueue } = await import('./redis/redis-queue');
-  return openRedisQueue({ ...options, url: location.url }, dependencies);
+  const commandTimeoutMs = config.redisCommandTimeoutMs;
+  return openRedisQueue({ ...options, url: location.url, commandTimeoutMs }, dependencies);
 }
 
 export type QueueLocation =

@@ -20,9 +20,15 @@ export const queueConfigFields = {
     default: 6_379,
     description: 'port of Redis, where QUEUE_URL is unset',
   }),
+  redisCommandTimeoutMs: env('REDIS_COMMAND_TIMEOUT_MS', integer({ min: 100, max: 60_000 }), {
+    default: 5_000,
+    description: 'how long Redis may take to answer; then the connection is dropped',
+    unit: 'ms',
+  }),
   queueMaxEvents: env('QUEUE_MAX_EVENTS', integer({ min: 0, max: 10_000_000_000 }), {
     default: 0,
-    description: 'most events the queue holds, dead letters included; then intake is refused; 0: no limit',
+    description:
+      'most events the queue holds, dead letters included; then intake is refused; 0: no limit',
     unit: 'events',
   }),
   queueMaxBytes: env('QUEUE_MAX_BYTES', integer({ min: 0, max: 1_000_000_000_000_000 }), {

@@ -173,7 +173,8 @@ export type SettleException =
   | { readonly index: number; readonly outcome: 'release' };
 
 /** Why an event became a dead letter. Closed. */
-export type DeadReason = 'attempts-exhausted' | 'permanent-error' | 'undecodable' | 'crashed-worker';
+export type DeadReason =
+  'attempts-exhausted' | 'permanent-error' | 'undecodable' | 'crashed-worker';
 
 export interface ReclaimLimits {
   readonly maxLeases: number;

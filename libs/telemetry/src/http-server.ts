@@ -30,6 +30,8 @@ export interface HttpServerOptions {
   readonly portVariable?: string;
   /** Asked at each /readyz, for at most 2 s; a rejection or a longer wait counts as not ready. */
   readonly readiness: () => Promise<Readiness>;
+  /** Asked at each /livez: why the program has to be restarted; undefined while it is alive. */
+  readonly stalled?: () => string | undefined;
   readonly metrics: Pick<Metrics, 'text' | 'contentType'>;
   readonly logger: Logger;
   readonly clock?: Clock;
@@ -64,8 +66,9 @@ export interface HttpServer extends Component {
 }
 
 /**
- * Serves what operators ask: /livez (the process answers), /readyz (it does its work: 200 or 503 and
- * the reason), /metrics. Nothing here changes anything, so it takes only GET and HEAD.
+ * Serves what operators ask: /livez (the process answers and is not stuck), /readyz (it does its
+ * work: 200 or 503 and the reason), /metrics. Nothing here changes anything, so it takes only GET
+ * and HEAD.
  *
  * Start it first and it stops last: while the program drains, /readyz says so.
  */
@@ -173,6 +176,7 @@ class OperatorServer implements HttpServer {
       EACCES: `port ${port} may not be used by this user; choose one above 1023`,
       EADDRNOTAVAIL: `this machine has no address ${host}`,
       ENOTFOUND: `no host is named ${host}`,
+      EAI_AGAIN: `no host is named ${host}, or names cannot be looked up now`,
     }[codeOf(error)];
     const message = reason ?? `cannot listen on ${host}, port ${port}: ${messageOf(error)}`;
     return new PipelineError('CONFIG_INVALID', `${what} ${message}`, { cause: error });
@@ -215,8 +219,10 @@ class OperatorServer implements HttpServer {
     }
     const [path] = (request.url ?? '').split('?', 1);
     switch (path) {
-      case '/livez':
-        return plain(200, 'ok\n');
+      case '/livez': {
+        const stalled = this.#options.stalled?.();
+        return stalled === undefined ? plain(200, 'ok\n') : plain(503, `${stalled}\n`);
+      }
       case '/readyz': {
         const readiness = await this.#readReadiness();
         const body = `${JSON.stringify(readiness)}\n`;

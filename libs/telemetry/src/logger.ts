@@ -2,7 +2,7 @@ import { boundedText, escapeUnprintable } from '@event-pipeline/runtime';
 import type { LogFormat, LogLevel } from './logging-config';
 import pino from 'pino';
 import { MAX_MESSAGE_LENGTH, loggableFields } from './log-fields';
-import { standardStream, type LogDestination } from './log-output';
+import { StandardStream, type LogDestination } from './log-output';
 import { prettyLines } from './pretty-lines';
 
 /**
@@ -38,7 +38,12 @@ export interface LoggerOptions {
 
 export function createLogger(options: LoggerOptions): Logger {
   const { name, level, format, destination = 'stdout' } = options;
-  const output = typeof destination === 'string' ? standardStream(destination) : destination;
+  const output: LogDestination =
+    typeof destination === 'string'
+      ? new StandardStream(destination, (lines) =>
+          logger.warn({ lines }, 'log lines were dropped: nobody read them'),
+        )
+      : destination;
   const terminal = output.isTTY === true;
   const pretty = format === 'pretty' || (format === 'auto' && terminal);
   const formatLine = pretty ? prettyLines(terminal) : escapedLine;
@@ -53,7 +58,8 @@ export function createLogger(options: LoggerOptions): Logger {
     },
     { write: (line: string) => void output.write(formatLine(line)) },
   );
-  return wrap(instance, () => output.flush?.());
+  const logger = wrap(instance, () => output.flush?.());
+  return logger;
 }
 
 function wrap(instance: pino.Logger, flush: () => void): Logger {

@@ -62,8 +62,12 @@ export function createMetrics(options: { readonly clock?: Clock } = {}): Metrics
   const collect = async (): Promise<string> => {
     for (const setGauges of gaugeSetters) setGauges();
     if (queue !== undefined) {
-      const sample = await queue.run().catch(() => undefined);
-      showQueue(metrics, sample);
+      try {
+        showQueue(metrics, await queue.run());
+      } catch {
+        // Absent figures and pipeline_queue_sampled say it; the rest of the scrape stands.
+        showNoQueue(metrics);
+      }
     }
     return registry.metrics();
   };
@@ -91,11 +95,11 @@ interface RegisteredMetric {
   clear(): void;
 }
 
-function registerAll(registry: Registry): { readonly [K in MetricKey]: RegisteredMetric } {
+function registerAll(registry: Registry): RegisteredMetrics {
   // One entry for each key of the list, by construction.
   return Object.fromEntries(
     Object.entries(METRICS).map(([key, spec]) => [key, register(registry, spec)]),
-  ) as { readonly [K in MetricKey]: RegisteredMetric };
+  ) as RegisteredMetrics;
 }
 
 function register(registry: Registry, spec: (typeof METRICS)[MetricKey]): RegisteredMetric {
@@ -108,12 +112,12 @@ function register(registry: Registry, spec: (typeof METRICS)[MetricKey]): Regist
     case 'counter': {
       const counter = new Counter(configuration);
       const add = (count: number, labels: Labels = {}) => counter.inc(labels, count);
-      return { add, set: unfit, observe: unfit, clear: () => clear(counter) };
+      return { add, set: unfit, observe: unfit, clear: () => counter.reset() };
     }
     case 'gauge': {
       const gauge = new Gauge(configuration);
       const set = (value: number, labels: Labels = {}) => gauge.set(labels, value);
-      return { add: unfit, set, observe: unfit, clear: () => clear(gauge) };
+      return { add: unfit, set, observe: unfit, clear: () => gauge.reset() };
     }
     case 'histogram': {
       const histogram = new Histogram({ ...configuration, buckets: [...spec.buckets] });
@@ -123,19 +127,17 @@ function register(registry: Registry, spec: (typeof METRICS)[MetricKey]): Regist
   }
 }
 
-function clear(metric: Counter | Gauge): void {
-  metric.reset();
+type RegisteredMetrics = { readonly [K in MetricKey]: RegisteredMetric };
+
+function showNoQueue(metrics: RegisteredMetrics): void {
+  for (const [key, { from }] of Object.entries(METRICS)) {
+    if (from === 'queue') metrics[key as MetricKey].clear();
+  }
+  metrics.queueSampled.set(0);
 }
 
-function showQueue(
-  metrics: { readonly [K in MetricKey]: RegisteredMetric },
-  sample: QueueSample | undefined,
-): void {
-  for (const [key, spec] of Object.entries(METRICS)) {
-    if (spec.from === 'queue') metrics[key as MetricKey].clear();
-  }
-  metrics.queueSampled.set(sample === undefined ? 0 : 1);
-  if (sample === undefined) return;
+function showQueue(metrics: RegisteredMetrics, sample: QueueSample): void {
+  showNoQueue(metrics);
   if (sample.durability !== undefined) {
     metrics.queueDurability.set(1, { durability: sample.durability });
   }
@@ -152,4 +154,5 @@ function showQueue(
     metrics.queueOldestEventAge.set(part.oldestPendingAgeSeconds ?? 0, partition);
     for (const state of QUEUE_STATES) metrics.queueEvents.set(part[state], { ...partition, state });
   }
+  metrics.queueSampled.set(1);
 }

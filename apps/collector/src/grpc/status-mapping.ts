@@ -1,5 +1,9 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
-import { encodeStatusDetails, STATUS_DETAILS_KEY, type StreamSummary } from '@event-pipeline/contracts';
+import {
+  encodeStatusDetails,
+  STATUS_DETAILS_KEY,
+  type StreamSummary,
+} from '@event-pipeline/contracts';
 import { PipelineError, type ErrorCode } from '@event-pipeline/runtime';
 
 interface WireStatus {

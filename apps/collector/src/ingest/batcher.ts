@@ -83,7 +83,7 @@ export class Batcher implements Component {
     const giveUp = () => this.givenUp.abort();
     if (signal.aborted) giveUp();
     signal.addEventListener('abort', giveUp, { once: true });
-    await this.running;
+    while (this.running) await this.running;
     signal.removeEventListener('abort', giveUp);
   }
 
@@ -120,15 +120,15 @@ export class Batcher implements Component {
 
   /** Begins after the present turn of the event loop, so that what one read brought goes together. */
   private schedule(): void {
-    this.running ??= new Promise<void>((resolve) => setImmediate(resolve))
-      .then(() => this.sendAll())
-      .finally(() => {
-        this.running = undefined;
-      });
+    this.running ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() =>
+      this.sendAll(),
+    );
   }
 
   private async sendAll(): Promise<void> {
     while (this.waiting.length > 0) await this.sendUntilAnswered(this.takeCall());
+    // In the same step as the look at `waiting`: whoever brings something now schedules anew.
+    this.running = undefined;
   }
 
   /** The next batches that go together in one call: at least one. */
@@ -223,7 +223,8 @@ class SharedBatch implements PendingBatch {
   }
 
   resolve(): void {
-    for (const { owner, lastIndex, count, cost } of this.runs) owner.durable(lastIndex, count, cost);
+    for (const { owner, lastIndex, count, cost } of this.runs)
+      owner.durable(lastIndex, count, cost);
   }
 
   reject(error: PipelineError): void {

@@ -48,7 +48,11 @@ export function refusalOf(event: Event, limits: EventLimits, now: number): Refus
       `timestamp is ${event.timestamp}; expected Unix time in milliseconds from 2000-01-01 to one day ahead`,
     );
   }
-  return refusalOfTexts(event, limits) ?? refusalOfAttributes(event, limits) ?? refusalOfData(event, limits);
+  return (
+    refusalOfTexts(event, limits) ??
+    refusalOfAttributes(event, limits) ??
+    refusalOfData(event, limits)
+  );
 }
 
 function refusalOfTexts(event: Event, limits: EventLimits): Refusal | undefined {

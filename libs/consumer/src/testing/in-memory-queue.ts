@@ -198,9 +198,13 @@ export class InMemoryQueue implements Queue {
     const suspects = [...groups.flat(), ...isolated];
     const leased = [...leases.values()].flatMap(({ items }) => items);
     const all = [pending, suspects, leased, delayed.map(({ item }) => item), dead].flat();
-    const { suspectTurns: _, ...counted } = counters;
+    const { enqueued, processed, retried, expiredLeases, duplicateBatches } = counters;
     return {
-      ...counted,
+      enqueued,
+      processed,
+      retried,
+      expiredLeases,
+      duplicateBatches,
       pending: pending.length,
       suspect: suspects.length,
       leased: leased.length,

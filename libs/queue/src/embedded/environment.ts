@@ -22,6 +22,8 @@ const MAX_TRANSACTIONS = 512;
 const CLOSE_TIMEOUT_MS = 5_000;
 /** lmdb rejects the reason of a failed commit right after the commit; this only bounds the wait. */
 const REASON_TIMEOUT_MS = 1_000;
+/** Given to abort(), which without a reason makes an exception, stack and all, for every call. */
+const DONE = 'done';
 /** Part of the map that intake may fill: removing takes pages too. */
 const INTAKE_SHARE = 0.9;
 
@@ -87,15 +89,13 @@ export class Environment {
       .childTransaction(() => (abandoned ? (ABORT as T) : work()))
       .finally(() => {
         this.underWay -= 1;
-        limit.abort();
+        limit.abort(DONE);
       });
-    const tooLong = this.dependencies.clock
-      .sleep(TRANSACTION_TIMEOUT_MS, limit.signal)
-      .then(() => {
-        if (limit.signal.aborted) return committed;
-        abandoned = true;
-        throw this.stuck();
-      });
+    const tooLong = this.dependencies.clock.sleep(TRANSACTION_TIMEOUT_MS, limit.signal).then(() => {
+      if (limit.signal.aborted) return committed;
+      abandoned = true;
+      throw this.stuck();
+    });
     try {
       const result = await Promise.race([committed, tooLong]);
       this.overdue = 0;
@@ -106,6 +106,16 @@ export class Environment {
       // Whichever lost the race has nobody left to hear of its rejection.
       committed.catch(() => undefined);
       tooLong.catch(() => undefined);
+    }
+  }
+
+  /** Runs reads that belong together: made in one turn of the event loop, they see one moment. */
+  read<T>(work: () => T): T {
+    if (this.closing) throw new PipelineError('QUEUE_UNAVAILABLE', 'the queue is closed');
+    try {
+      return work();
+    } catch (error) {
+      throw toPipelineError(error, false);
     }
   }
 
@@ -142,7 +152,7 @@ export class Environment {
       logger.warn({ error }, 'the embedded queue did not close cleanly');
     });
     await Promise.race([closed, clock.sleep(CLOSE_TIMEOUT_MS, limit.signal)]);
-    limit.abort();
+    limit.abort(DONE);
   }
 
   private stuck(): PipelineError {
@@ -154,6 +164,7 @@ export class Environment {
   }
 
   private async explain(error: unknown): Promise<PipelineError> {
+    if (error instanceof PipelineError) return error;
     const reason = await this.reasonOf(error);
     if (isFatal(reason)) this.broken = true;
     await this.disk.look();
@@ -177,10 +188,8 @@ export class Environment {
       (why: unknown) => why,
     );
     const limit = new AbortController();
-    const late = this.dependencies.clock
-      .sleep(REASON_TIMEOUT_MS, limit.signal)
-      .then(() => error);
-    return Promise.race([reason, late]).finally(() => limit.abort());
+    const late = this.dependencies.clock.sleep(REASON_TIMEOUT_MS, limit.signal).then(() => error);
+    return Promise.race([reason, late]).finally(() => limit.abort(DONE));
   }
 }
 
@@ -198,9 +207,13 @@ function pagesOf(tree: TreeStats): number {
 function unusable(path: string, error: unknown): PipelineError {
   const explained = toPipelineError(error, false);
   if (explained.code === 'QUEUE_CORRUPT') {
-    return new PipelineError('QUEUE_CORRUPT', `the queue in "${path}" is damaged: ${messageOf(error)}`, {
-      cause: error,
-    });
+    return new PipelineError(
+      'QUEUE_CORRUPT',
+      `the queue in "${path}" is damaged: ${messageOf(error)}`,
+      {
+        cause: error,
+      },
+    );
   }
   return new PipelineError(
     'CONFIG_INVALID',

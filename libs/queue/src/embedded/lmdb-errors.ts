@@ -1,15 +1,14 @@
 import { PipelineError, messageOf, type ErrorCode } from '@event-pipeline/runtime';
 
 /** Codes of LMDB (negative) and of the operating system that mean "no room". */
-const NO_ROOM = new Set<unknown>([-30_792 /* MDB_MAP_FULL */, 27 /* EFBIG */, 28 /* ENOSPC */, 122 /* EDQUOT */]);
+const NO_ROOM = new Set<unknown>([
+  -30_792 /* MDB_MAP_FULL */, 27 /* EFBIG */, 28 /* ENOSPC */, 122 /* EDQUOT */,
+]);
 
 /** Codes that mean that the file is not, or no longer, what LMDB wrote. */
 const DAMAGED = new Set<unknown>([
-  -30_797 /* MDB_PAGE_NOTFOUND */,
-  -30_796 /* MDB_CORRUPTED */,
-  -30_794 /* MDB_VERSION_MISMATCH */,
-  -30_793 /* MDB_INVALID */,
-  -30_784 /* MDB_INCOMPATIBLE */,
+  -30_797 /* MDB_PAGE_NOTFOUND */, -30_796 /* MDB_CORRUPTED */, -30_794 /* MDB_VERSION_MISMATCH */,
+  -30_793 /* MDB_INVALID */, -30_784 /* MDB_INCOMPATIBLE */,
 ]);
 
 const FATAL = -30_795; /* MDB_PANIC: the environment is unusable until it is opened anew */

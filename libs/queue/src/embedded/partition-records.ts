@@ -131,16 +131,26 @@ export class PartitionRecords {
     this.put(this.keys.batch(id), value);
   }
 
-  /** The first entries of a kind, at most `limit`; with `upTo` only those numbered no higher. */
+  /**
+   * The entries of a kind in their order; with `upTo` only those numbered no higher. Nothing may be
+   * written until the last one that is wanted was read.
+   */
+  *each(kind: RangedKind, upTo?: number): Generator<Entry> {
+    for (const { key, value } of this.db.getRange(this.keys.range(kind, upTo))) {
+      yield { place: (key as Key[]).slice(KIND_END), value: asBuffer(value) };
+    }
+  }
+
+  /** The first entries of a kind, at most `limit`. */
   first(kind: RangedKind, limit: number, upTo?: number): Entry[] {
     const entries: Entry[] = [];
-    for (const { key, value } of this.db.getRange({ ...this.keys.range(kind, upTo), limit })) {
-      entries.push({ place: (key as Key[]).slice(KIND_END), value: asBuffer(value) });
+    for (const entry of this.each(kind, upTo)) {
+      if (entries.push(entry) >= limit) break;
     }
     return entries;
   }
 
-  number(key: Key): number {
+  private number(key: Key): number {
     const value = this.get(key);
     if (value === undefined) throw corrupt(`${String(key)} is missing`);
     return value.readUInt32LE(0);
@@ -181,6 +191,11 @@ export function numbersOf({ place }: Entry): number[] {
     if (typeof part !== 'number') throw corrupt(`${String(place)} is no place`);
     return part;
   });
+}
+
+/** The number that is an entry's value. */
+export function numberIn({ value }: Entry): number {
+  return value.readUInt32LE(0);
 }
 
 export function parseRuns({ value }: Entry): Run[] {

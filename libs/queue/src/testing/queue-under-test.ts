@@ -96,7 +96,10 @@ export const bodiesOf = (lease: Lease | undefined): string[] =>
   lease ? lease.deliveries.map(({ body }) => body) : [];
 
 /** Takes and settles everything that can be received now; returns it in order. */
-export async function drainAll(queue: Queue, more: Partial<ReceiveRequest> = {}): Promise<string[]> {
+export async function drainAll(
+  queue: Queue,
+  more: Partial<ReceiveRequest> = {},
+): Promise<string[]> {
   const all: string[] = [];
   for (;;) {
     const { lease } = await receive(queue, more);

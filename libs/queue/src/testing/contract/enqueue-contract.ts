@@ -24,7 +24,18 @@ export function describeEnqueueContract(create: CreateQueueUnderTest): void {
     it(
       'keeps every character of an event as it was',
       withQueue(create, async ({ queue }) => {
-        const hostile = ['\u0001', '\u0002', '\u0003', '\n', '\u2028', 'é', '日本', '😀', '\\u0000', "'"];
+        const hostile = [
+          '\u0001',
+          '\u0002',
+          '\u0003',
+          '\n',
+          '\u2028',
+          'é',
+          '日本',
+          '😀',
+          '\\u0000',
+          "'",
+        ];
         const bodies = hostile.map((text) => `{"text":${JSON.stringify(text)},"raw":"${text}"}`);
         bodies.push('{', `{${'x'.repeat(200_000)}}`);
         await put(queue, bodies);

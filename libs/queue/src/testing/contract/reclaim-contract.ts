@@ -53,8 +53,12 @@ export function describeReclaimContract(create: CreateQueueUnderTest): void {
         await put(queue, events(1, 30));
         for (let i = 0; i < 3; i++) await take(queue, { maxEvents: 10 });
         await passTime(LEASE_MS + 1);
-        expect(await queue.reclaim(0, { maxLeases: 2, maxCrashes: 3 })).toMatchObject({ leases: 2 });
-        expect(await queue.reclaim(0, { maxLeases: 2, maxCrashes: 3 })).toMatchObject({ leases: 1 });
+        expect(await queue.reclaim(0, { maxLeases: 2, maxCrashes: 3 })).toMatchObject({
+          leases: 2,
+        });
+        expect(await queue.reclaim(0, { maxLeases: 2, maxCrashes: 3 })).toMatchObject({
+          leases: 1,
+        });
       }),
     );
 
@@ -143,7 +147,11 @@ export function describeReclaimContract(create: CreateQueueUnderTest): void {
         const { queue } = context;
         await put(queue, events(1, 100));
         const survivors = await runWorkersThatDieOf(event(42), context);
-        expect(survivors.sort()).toEqual(events(1, 100).filter((e) => e !== event(42)).sort());
+        expect(survivors.sort()).toEqual(
+          events(1, 100)
+            .filter((e) => e !== event(42))
+            .sort(),
+        );
         expect(await queue.stats(0)).toMatchObject({
           processed: 99,
           dead: 1,

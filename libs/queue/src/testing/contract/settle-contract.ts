@@ -23,7 +23,12 @@ export function describeSettleContract(create: CreateQueueUnderTest): void {
       withQueue(create, async ({ queue }) => {
         await put(queue, events(1, 5));
         await queue.settle(await take(queue), []);
-        expect(await queue.stats(0)).toMatchObject({ processed: 5, leased: 0, leases: 0, bytes: 0 });
+        expect(await queue.stats(0)).toMatchObject({
+          processed: 5,
+          leased: 0,
+          leases: 0,
+          bytes: 0,
+        });
         expect(await receive(queue)).toEqual({ isolatedWaiting: false });
       }),
     );
@@ -184,7 +189,9 @@ export function describeSettleContract(create: CreateQueueUnderTest): void {
         ]);
         const lease = await take(queue);
         expect(bodiesOf(lease)).toEqual(events(3, 6));
-        expect(lease.deliveries.every(({ attempts, crashes }) => attempts + crashes === 0)).toBe(true);
+        expect(lease.deliveries.every(({ attempts, crashes }) => attempts + crashes === 0)).toBe(
+          true,
+        );
       }),
     );
   });
@@ -195,10 +202,17 @@ export function describeSettleContract(create: CreateQueueUnderTest): void {
       withQueue(create, async ({ queue }) => {
         await put(queue, events(1, 6));
         await queue.release(await take(queue, { maxEvents: 4 }));
-        expect(await queue.stats(0)).toMatchObject({ pending: 6, leased: 0, leases: 0, retried: 0 });
+        expect(await queue.stats(0)).toMatchObject({
+          pending: 6,
+          leased: 0,
+          leases: 0,
+          retried: 0,
+        });
         const lease = await take(queue);
         expect(bodiesOf(lease)).toEqual(events(1, 6));
-        expect(lease.deliveries.every(({ attempts, crashes }) => attempts + crashes === 0)).toBe(true);
+        expect(lease.deliveries.every(({ attempts, crashes }) => attempts + crashes === 0)).toBe(
+          true,
+        );
       }),
     );
 
@@ -235,7 +249,9 @@ export function describeSettleContract(create: CreateQueueUnderTest): void {
         await passTime(LEASE_MS - 1_000);
         await queue.extend(lease, LEASE_MS);
         await passTime(LEASE_MS - 1_000);
-        expect(await queue.reclaim(0, { maxLeases: 10, maxCrashes: 3 })).toMatchObject({ leases: 0 });
+        expect(await queue.reclaim(0, { maxLeases: 10, maxCrashes: 3 })).toMatchObject({
+          leases: 0,
+        });
         await queue.settle(lease, []);
       }),
     );

@@ -89,7 +89,10 @@ export function describeSharingContract(create: CreateQueueUnderTest): void {
       'wakes the next waiter when a receive leaves events behind',
       withQueue(create, async ({ queue, openAnother }) => {
         const [first, second] = [await openAnother(), await openAnother()];
-        const waits = [first.waitForEvents(0, 20_000, never), second.waitForEvents(0, 20_000, never)];
+        const waits = [
+          first.waitForEvents(0, 20_000, never),
+          second.waitForEvents(0, 20_000, never),
+        ];
         await put(queue, events(1, 2));
         await Promise.race(waits);
         await take(queue, { maxEvents: 1 });

@@ -3,10 +3,24 @@ import { type ListenPort, PipelineError } from '@event-pipeline/runtime';
 import type { QuickstartConfig } from './quickstart-config';
 
 /** Where the programs listen: chosen before they start, so that nobody has to read it from a log. */
-export interface Ports {
-  readonly grpc: number;
-  readonly collectorHttp: number;
-  readonly workerHttp: number;
+export interface Addresses {
+  readonly grpc: Address;
+  readonly collectorHttp: Address;
+  readonly workerHttp: Address;
+}
+
+/** Where a program on this machine listens and is reached. */
+export class Address {
+  constructor(
+    readonly host: string,
+    readonly port: number,
+  ) {}
+
+  /** As a client on this machine reaches it: a host that means "all of them" is no destination. */
+  toString(): string {
+    const host = { '0.0.0.0': '127.0.0.1', '::': '::1' }[this.host] ?? this.host;
+    return `${host.includes(':') ? `[${host}]` : host}:${this.port}`;
+  }
 }
 
 /**
@@ -15,26 +29,27 @@ export interface Ports {
  *
  * @throws PipelineError CONFIG_INVALID in one line that says which variable chooses another.
  */
-export async function choosePorts(config: QuickstartConfig): Promise<Ports> {
-  const { collectorHost: host, collectorPort, collectorHttpPort, workerHttpPort } = config;
-  const grpc = await choose(host, { ...collectorPort, portIsDefault: false }, 'COLLECTOR_PORT');
-  const collectorHttp = await choose(host, collectorHttpPort, 'COLLECTOR_HTTP_PORT');
-  const workerHttp = await choose(host, workerHttpPort, 'WORKER_HTTP_PORT', [collectorHttp]);
+export async function chooseAddresses(config: QuickstartConfig): Promise<Addresses> {
+  const { collectorHost, collectorHttpHost, workerHttpHost } = config;
+  const grpcPort = { ...config.collectorPort, portIsDefault: false };
+  const grpc = await choose(collectorHost, grpcPort, 'COLLECTOR_PORT');
+  const collectorHttp = await choose(
+    collectorHttpHost,
+    config.collectorHttpPort,
+    'COLLECTOR_HTTP_PORT',
+  );
+  const workerHttp = await choose(workerHttpHost, config.workerHttpPort, 'WORKER_HTTP_PORT');
   return { grpc, collectorHttp, workerHttp };
 }
 
-async function choose(
-  host: string,
-  wanted: ListenPort,
-  variable: string,
-  given: readonly number[] = [],
-): Promise<number> {
+async function choose(host: string, wanted: ListenPort, variable: string): Promise<Address> {
   try {
-    const port = await tryPort(host, wanted.port);
-    return given.includes(port) ? await tryPort(host, 0) : port;
+    return new Address(host, await tryPort(host, wanted.port));
   } catch (error) {
     const code = String((error as { code?: unknown }).code);
-    if (code === 'EADDRINUSE' && wanted.portIsDefault) return tryPort(host, 0);
+    if (code === 'EADDRINUSE' && wanted.portIsDefault) {
+      return new Address(host, await tryPort(host, 0));
+    }
     const problem =
       code === 'EADDRINUSE'
         ? `Port ${wanted.port} is in use by another program, maybe another npm start.`

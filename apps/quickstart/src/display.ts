@@ -1,38 +1,36 @@
 import { SingleBar } from 'cli-progress';
 import { grouped } from './report';
 
-/** Where the person is told what happens. */
-export interface Terminal {
-  readonly isTTY?: boolean;
-  write(text: string): unknown;
-}
-
-/** Lines, and a bar below them while one is shown. */
+/** Lines for the person at the terminal, and a bar below them while one is shown. */
 export class Display {
   readonly #terminal: NodeJS.WriteStream;
   #bar: SingleBar | undefined;
 
   constructor(terminal: NodeJS.WriteStream) {
     this.#terminal = terminal;
+    // Nobody reads any more ("npm start | head"): what it is about goes on.
+    terminal.on('error', () => undefined);
   }
 
-  /** Writes text above the bar. */
+  /** Writes text, above the bar. */
   say(text: string): void {
     this.#terminal.write(this.#bar === undefined ? `${text}\n` : `\r\x1b[K${text}\n`);
   }
 
   /** Shows how far something is; on a terminal only. */
-  showProgress(total: number, done: number, what: string): void {
+  showProgress(done: number, total: number, what: string): void {
     if (!this.#terminal.isTTY) return;
+    const state = { count: grouped(done), what };
     if (this.#bar === undefined) {
       this.#bar = new SingleBar({
         stream: this.#terminal,
         barsize: 30,
-        format: '  [{bar}] {percentage}% | {done} {what}',
+        linewrap: true,
+        format: '  [{bar}] {percentage}% | {count} {what}',
       });
-      this.#bar.start(total, done, { done: grouped(done), what });
+      this.#bar.start(total, done, state);
     }
-    this.#bar.update(done, { done: grouped(done), what });
+    this.#bar.update(done, state);
   }
 
   endProgress(): void {

@@ -1,0 +1,148 @@
+import {
+  Metadata,
+  Server,
+  ServerCredentials,
+  status,
+  type ServerReadableStream,
+  type sendUnaryData,
+} from '@grpc/grpc-js';
+import {
+  EventServiceService,
+  STATUS_DETAILS_KEY,
+  encodeStatusDetails,
+  type Event,
+  type EventServiceServer,
+  type PublishEventsRequest,
+  type PublishEventsResponse,
+  type StatusDetails,
+  type StreamSummary,
+} from '@event-pipeline/contracts';
+
+export type StreamHandler = (
+  call: ServerReadableStream<Event, StreamSummary>,
+  answer: sendUnaryData<StreamSummary>,
+) => void;
+
+export type UnaryHandler = (
+  request: PublishEventsRequest,
+  answer: sendUnaryData<PublishEventsResponse>,
+) => void;
+
+/**
+ * A real gRPC server that does what a test says: its n-th call is served by the n-th handler, and
+ * every later one by the default, which accepts everything.
+ */
+export class ScriptedCollector {
+  /** The events of each stream, in the order of the calls; grows while a stream goes on. */
+  readonly streams: Event[][] = [];
+  readonly requests: PublishEventsRequest[] = [];
+  readonly #streamScript: StreamHandler[];
+  readonly #unaryScript: UnaryHandler[];
+  #server: Server | undefined;
+  #port = 0;
+
+  constructor(script: { streams?: StreamHandler[]; requests?: UnaryHandler[] } = {}) {
+    this.#streamScript = [...(script.streams ?? [])];
+    this.#unaryScript = [...(script.requests ?? [])];
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  /** Every event that arrived, in order, those sent again included. */
+  get received(): Event[] {
+    return [...this.streams.flat(), ...this.requests.flatMap(({ events }) => events)];
+  }
+
+  /** Listens: on a free port the first time, on the same one after a stop. */
+  async start(): Promise<this> {
+    const server = new Server();
+    server.addService(EventServiceService, this.#service());
+    this.#server = server;
+    this.#port = await new Promise<number>((resolve, reject) => {
+      const credentials = ServerCredentials.createInsecure();
+      server.bindAsync(`127.0.0.1:${this.#port}`, credentials, (error, port) => {
+        if (error) reject(error);
+        else resolve(port);
+      });
+    });
+    return this;
+  }
+
+  /** Cuts every connection, as a killed process does. */
+  stop(): void {
+    this.#server?.forceShutdown();
+  }
+
+  #service(): EventServiceServer {
+    return {
+      streamEvents: (call, answer) => {
+        const received: Event[] = [];
+        this.streams.push(received);
+        call.on('data', (event: Event) => received.push(event));
+        call.on('error', () => undefined);
+        const handler = this.#streamScript.shift() ?? acceptStream;
+        handler(call, answer);
+      },
+      publishEvents: ({ request }, answer) => {
+        this.requests.push(request);
+        const handler = this.#unaryScript.shift() ?? acceptRequest;
+        handler(request, answer);
+      },
+      publishEventStream: (call) => call.end(),
+    };
+  }
+}
+
+/** What a summary says where nothing else is given. */
+export function summaryOf(counts: Partial<StreamSummary>): StreamSummary {
+  const accepted = counts.accepted ?? 0;
+  const rejected = counts.rejected ?? 0;
+  return {
+    success: rejected === 0,
+    received: accepted + rejected,
+    accepted,
+    rejected,
+    rejections: [],
+    ...counts,
+  };
+}
+
+export const acceptStream: StreamHandler = (call, answer) => {
+  let accepted = 0;
+  call.on('data', () => (accepted += 1));
+  call.on('end', () => answer(null, summaryOf({ accepted })));
+};
+
+export const acceptRequest: UnaryHandler = ({ batchId, events }, answer) => {
+  answer(null, { batchId, accepted: events.length, rejections: [], duplicate: false });
+};
+
+/** A status as the collector sends it, with its details in the trailer. */
+export function failure(code: status, message: string, details: StatusDetails = {}) {
+  const metadata = new Metadata();
+  const bytes = encodeStatusDetails(code, message, details);
+  if (Object.keys(details).length > 0) metadata.set(STATUS_DETAILS_KEY, bytes);
+  return { code, details: message, metadata };
+}
+
+/** Reads the stream until `count` events have come, then ends it. */
+export function endAfter(count: number, end: (answer: sendUnaryData<StreamSummary>) => void) {
+  const handler: StreamHandler = (call, answer) => {
+    let received = 0;
+    call.on('data', () => {
+      received += 1;
+      if (received === count) end(answer);
+    });
+  };
+  return handler;
+}
+
+/** Ends a stream early, in good order, as a draining collector does. */
+export function drainAfter(count: number, counts: Partial<StreamSummary> = { accepted: count }) {
+  return endAfter(count, (answer) => {
+    const details = { retryDelayMs: 1, summary: summaryOf({ ...counts, success: false }) };
+    answer(failure(status.UNAVAILABLE, 'draining', details));
+  });
+}

@@ -1,0 +1,107 @@
+import { decodeStoredEvent, type StoredEvent } from '@event-pipeline/contracts';
+import {
+  Consumer,
+  DEFAULT_HANDLER,
+  type EventCodec,
+  type EventHandler,
+} from '@event-pipeline/consumer';
+import { DEFAULT_RETRY_POLICY, type Queue } from '@event-pipeline/queue';
+import { createQueue } from '@event-pipeline/queue/create';
+import { systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
+import { createHttpServer, createMetrics, type Logger } from '@event-pipeline/telemetry';
+import { createDefaultHandler, type DefaultHandler } from './handlers/default-handler';
+import { loadHandlers } from './handlers/load-handlers';
+import { withSimulatedWork } from './handlers/simulated-work';
+import { sampleQueue } from './sample-queue';
+import type { WorkerConfig } from './worker-config';
+import { workerMetrics } from './worker-metrics';
+
+const codec: EventCodec<StoredEvent> = {
+  decode: decodeStoredEvent,
+  typeOf: ({ type }) => type,
+  idOf: ({ eventId }) => eventId,
+};
+
+/** Wires the worker's parts together, in the order in which they start. */
+export async function createWorker(
+  config: WorkerConfig,
+  logger: Logger,
+): Promise<readonly Component[]> {
+  const clock = systemClock;
+  const random = systemRandom;
+  const byDefault = createDefaultHandler();
+  const own = config.handlers === undefined ? [] : await loadHandlers(config.handlers);
+  const handlers = new Map<string, EventHandler<StoredEvent>>([
+    [DEFAULT_HANDLER, byDefault.handle],
+    ...own,
+  ]);
+
+  const queue = await createQueue(config, { clock, random, logger });
+  const metrics = createMetrics();
+  metrics.sampleQueue(() => sampleQueue(queue, clock));
+  const consumer = new Consumer<StoredEvent>({
+    queue,
+    codec,
+    handlers: withSimulatedWork(handlers, config.processingTimeMs, clock),
+    clock,
+    random,
+    logger,
+    observer: workerMetrics(metrics, clock),
+    concurrency: config.concurrency,
+    batchSize: config.batchSize,
+    batchBytes: config.batchBytes,
+    leaseMs: config.leaseMs,
+    retryPolicy: { ...DEFAULT_RETRY_POLICY, maxAttempts: config.maxAttempts },
+  });
+  const http = createHttpServer({
+    name: 'http-server',
+    host: config.httpHost,
+    ...config.httpPort,
+    portVariable: 'WORKER_HTTP_PORT',
+    stalled: () => consumer.stalledReason(),
+    readiness: () => readiness(queue, consumer),
+    metrics,
+    logger,
+  });
+
+  // Stopped in reverse: the consumer drains while the queue still works.
+  return [http, closing(queue), announced(consumer, config, handlers.keys(), byDefault, logger)];
+}
+
+async function readiness(queue: Pick<Queue, 'health'>, consumer: Consumer<StoredEvent>) {
+  const stalled = consumer.stalledReason();
+  if (stalled !== undefined) return { ready: false, reason: stalled };
+  await queue.health();
+  return { ready: true, reason: 'ok' };
+}
+
+function closing(queue: Pick<Queue, 'close'>): Component {
+  return { name: 'queue', start: () => Promise.resolve(), stop: () => queue.close() };
+}
+
+/** The consumer, with the lines that tell people of its start and its end. */
+function announced(
+  consumer: Component,
+  config: WorkerConfig,
+  types: Iterable<string>,
+  byDefault: DefaultHandler,
+  logger: Logger,
+): Component {
+  const { concurrency, batchSize, queueName } = config;
+  return {
+    name: consumer.name,
+    start: async () => {
+      await consumer.start();
+      logger.info(
+        { concurrency, batchSize, handlers: [...types] },
+        `Worker started. Waiting for events from the queue "${queueName}" ...`,
+      );
+    },
+    stop: async (signal) => {
+      await consumer.stop(signal);
+      const byType = byDefault.counts();
+      if (Object.keys(byType).length > 0)
+        logger.info({ byType }, 'events without a handler of their own');
+    },
+  };
+}

@@ -1,0 +1,182 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildLoader, type BuiltLoader } from '../testing/built-loader';
+
+let loader: BuiltLoader;
+beforeAll(async () => {
+  loader = await buildLoader();
+}, 60_000);
+afterAll(() => loader.remove());
+
+async function moduleFile(name: string, text: string): Promise<string> {
+  const file = join(loader.folder, name);
+  await writeFile(file, text);
+  return file;
+}
+
+let eventCount = 0;
+const event = (type: string, data?: unknown) => ({
+  eventId: `00000000-0000-4000-8000-${String(eventCount++).padStart(12, '0')}`,
+  type,
+  timestamp: 1_700_000_000_000,
+  ...(data === undefined ? {} : { data }),
+});
+
+describe('handlers of the user', () => {
+  const single = `(event, { logger }) => logger.info({}, 'own handler: ' + event.type)`;
+  const batch = `{ batch: (events, { logger }) => logger.info({}, 'own batch: ' + events.length) }`;
+
+  it.each([
+    ['CommonJS', 'a.cjs', `module.exports = { one: ${single}, many: ${batch} };`],
+    ['CommonJS in a .js file', 'a.js', `module.exports = { one: ${single}, many: ${batch} };`],
+    ['an ES module', 'a.mjs', `export default { one: ${single}, many: ${batch} };`],
+    ['named exports', 'b.mjs', `export const one = ${single}; export const many = ${batch};`],
+    [
+      'an ES module compiled to CommonJS',
+      'c.cjs',
+      `Object.defineProperty(exports, '__esModule', { value: true });
+       exports.default = { one: ${single}, many: ${batch} };`,
+    ],
+  ])('are loaded from %s and get their events', async (_, name, text) => {
+    const file = await moduleFile(name, text);
+    const tried = await loader.run(file, [event('one'), event('many'), event('many')]);
+    expect(tried.error).toBeUndefined();
+    expect([...tried.types!].sort()).toEqual(['many', 'one']);
+    expect(tried.processed).toBe(3);
+    const messages = tried.lines!.map(({ msg }) => msg);
+    expect(messages).toEqual(expect.arrayContaining(['own handler: one', 'own batch: 2']));
+  });
+
+  it('are found relative to the current directory', async () => {
+    await moduleFile('relative.js', `module.exports = { one: ${single} };`);
+    const { types } = await loader.run('./relative.js', [], loader.folder);
+    expect(types).toEqual(['one']);
+    expect((await loader.run('relative.js', [], loader.folder)).types).toEqual(['one']);
+  });
+
+  it.each([
+    ['a name with a blank, a quote, % and #', `it's 100% #1.cjs`],
+    ['a name beyond ASCII', 'обработчики.cjs'],
+  ])('are loaded from a file with %s', async (_, name) => {
+    const file = await moduleFile(name, `module.exports = { one: ${single} };`);
+    expect((await loader.run(file)).types).toEqual(['one']);
+  });
+});
+
+describe('a module of handlers that cannot be used', () => {
+  it.each<[what: string, name: string, text: string, message: RegExp]>([
+    [
+      'exports nothing',
+      'nothing.cjs',
+      '',
+      /nothing\.cjs exports no handlers; expected module\.exports/,
+    ],
+    ['exports a number', 'number.cjs', 'module.exports = 7', /exports no handlers/],
+    ['exports an empty object', 'empty.mjs', 'export default {}', /exports no handlers/],
+    ['exports one function', 'function.cjs', 'module.exports = () => 1', /exports no handlers/],
+    [
+      'has a string for a handler',
+      'string.cjs',
+      'module.exports = { one: "two" }',
+      /has string as the handler for "one"; expected a function \(event, context\) or \{ batch:/,
+    ],
+    [
+      'has null for a handler',
+      'null.cjs',
+      'module.exports = { one: null }',
+      /has null as the handler/,
+    ],
+    ['has a list for a handler', 'list.cjs', 'module.exports = { one: [] }', /has a list as the/],
+    [
+      'has a batch that is no function',
+      'batch.cjs',
+      'module.exports = { one: { batch: true } }',
+      /has object as the handler for "one"/,
+    ],
+    [
+      'has a handler for what is no event type',
+      'type.cjs',
+      'module.exports = { "user login": () => 1 }',
+      /has a handler for "user login", which is no event type/,
+    ],
+    ['is no JavaScript', 'syntax.cjs', 'module.exports = {', /cannot be loaded: SyntaxError: /],
+    [
+      'throws when it is loaded',
+      'throws.cjs',
+      'throw new Error("no database\\nat all")',
+      /cannot be loaded: Error: no database$/,
+    ],
+    [
+      'needs what is not installed',
+      'needs.cjs',
+      'require("not-installed")',
+      /cannot be loaded: Error: Cannot find module 'not-installed'$/,
+    ],
+  ])('that %s is refused in one clear line', async (_, name, text, message) => {
+    const file = await moduleFile(name, text);
+    const { error } = await loader.run(file);
+    expect(error).toEqual({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) });
+    expect(error?.message).toMatch(/^WORKER_HANDLERS: .*$/);
+    expect(error?.message).toContain(file);
+  });
+
+  it('is refused with a hint where it is an ES module by the wrong name, or loaded', async () => {
+    const file = await moduleFile('wrong-name.js', 'export default { one: () => undefined };');
+    const { types, error } = await loader.run(file);
+    // Node.js tells the module system by the syntax since 22.7.
+    if (error === undefined) expect(types).toEqual(['one']);
+    else expect(error.message).toMatch(/name it \.mjs, or put "type": "module" into/);
+  });
+
+  it('is named as it was given and as it was looked for when it is not there', async () => {
+    const { error } = await loader.run('./not-there.js', [], loader.folder);
+    expect(error).toEqual({
+      code: 'CONFIG_INVALID',
+      message: `WORKER_HANDLERS: ${join(loader.folder, 'not-there.js')} (given as ./not-there.js): there is no such file`,
+    });
+  });
+
+  it('is refused where it is a folder', async () => {
+    await mkdir(join(loader.folder, 'a-folder'), { recursive: true });
+    const { error } = await loader.run('a-folder', [], loader.folder);
+    expect(error?.message).toMatch(/\(given as a-folder\) is no file$/);
+  });
+});
+
+describe('the documented example', () => {
+  const example = 'examples/handlers/my-handlers.js';
+
+  it('handles each type as it says', async () => {
+    const tried = await loader.run(example, [
+      event('user_login', { account: 'ada' }),
+      event('page_view', { url: '/' }),
+      event('page_view', { url: '/about' }),
+      event('order_placed', { total: 7 }),
+    ]);
+    expect(tried).toMatchObject({ processed: 4, retried: 0, dead: [] });
+    expect(tried.lines).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ msg: 'A user logged in', account: 'ada' }),
+        expect.objectContaining({ msg: 'Pages were viewed', views: 2 }),
+        expect.objectContaining({ msg: 'Something else happened', type: 'order_placed' }),
+      ]),
+    );
+  });
+
+  it('makes dead letters of events that can never succeed, and of no others', async () => {
+    const [login, view] = [event('user_login', {}), event('page_view', { url: 7 })];
+    const good = event('page_view', { url: '/' });
+    const tried = await loader.run(example, [login, view, good]);
+    expect(tried.processed).toBe(1);
+    const dead = tried.dead!.map(({ body, reason, error }) => [JSON.parse(body), reason, error]);
+    expect(dead).toEqual([
+      [login, 'permanent-error', 'a login needs data.account'],
+      [view, 'permanent-error', 'a page view needs data.url'],
+    ]);
+  });
+
+  it('tries again what may succeed later', async () => {
+    const tried = await loader.run(example, [event('user_login', { account: 'locked' })]);
+    expect(tried).toMatchObject({ processed: 1, retried: 2, dead: [] });
+  });
+});

@@ -1,0 +1,94 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { DEFAULT_HANDLER, type EventHandler, type HandlersByType } from '@event-pipeline/consumer';
+import type { StoredEvent } from '@event-pipeline/contracts';
+import { PipelineError, messageOf } from '@event-pipeline/runtime';
+
+const EVENT_TYPE = /^[A-Za-z][A-Za-z0-9_.-]{0,127}$/;
+const FORM = 'expected a function (event, context) or { batch: (events, context) => … }';
+
+/**
+ * Loads a user's handlers from a JavaScript module, CommonJS or ES: an object of handlers by event
+ * type, as `module.exports`, as the default export, or as the module's named exports.
+ *
+ * The module runs inside the worker, with all that the worker may do.
+ *
+ * @param path relative to the current directory
+ * @throws PipelineError CONFIG_INVALID in one line: what is wrong with which file, and what to do
+ */
+export async function loadHandlers(path: string): Promise<HandlersByType<StoredEvent>> {
+  const file = resolve(path);
+  await insistOnFile(path, file);
+  const exported = handlersOf(await importModule(file));
+  if (exported === undefined) {
+    throw invalid(
+      file,
+      `exports no handlers; expected module.exports = { event_type: handler, … }`,
+    );
+  }
+  const handlers = new Map<string, EventHandler<StoredEvent>>();
+  for (const [type, handler] of Object.entries(exported)) {
+    if (type !== DEFAULT_HANDLER && !EVENT_TYPE.test(type)) {
+      throw invalid(
+        file,
+        `has a handler for "${type}", which is no event type; expected a letter, then letters, ` +
+          `digits, "_", "." or "-", or "${DEFAULT_HANDLER}" for all other types`,
+      );
+    }
+    handlers.set(type, checked(file, type, handler));
+  }
+  return handlers;
+}
+
+async function insistOnFile(path: string, file: string): Promise<void> {
+  const found = await stat(file).catch((error: unknown) => {
+    const absent = (error as { code?: unknown }).code === 'ENOENT';
+    const problem = absent ? 'there is no such file' : messageOf(error);
+    throw invalid(file, `(given as ${path}): ${problem}`);
+  });
+  if (!found.isFile()) throw invalid(file, `(given as ${path}) is no file`);
+}
+
+/** import() takes both module systems, and the bundler leaves a computed one as it is. */
+async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
+  } catch (error) {
+    const [firstLine = ''] = messageOf(error).split('\n');
+    const name = error instanceof Error ? error.name : 'error';
+    const hint = /Unexpected token 'export'|Cannot use import statement/.test(firstLine)
+      ? '; name it .mjs, or put "type": "module" into the package.json beside it'
+      : '';
+    throw new PipelineError(
+      'CONFIG_INVALID',
+      `WORKER_HANDLERS: ${file} cannot be loaded: ${name}: ${firstLine}${hint}`,
+      { cause: error },
+    );
+  }
+}
+
+/** The object that maps types to handlers, wherever the module system has put it. */
+function handlersOf(module: Readonly<Record<string, unknown>>): object | undefined {
+  let exported = module['default'];
+  if (isObject(exported) && '__esModule' in exported) exported = exported.default ?? exported;
+  exported ??= Object.fromEntries(Object.entries(module).filter(([name]) => name !== 'default'));
+  return isObject(exported) && Object.keys(exported).length > 0 ? exported : undefined;
+}
+
+function checked(file: string, type: string, handler: unknown): EventHandler<StoredEvent> {
+  if (typeof handler === 'function') return handler as EventHandler<StoredEvent>;
+  if (isObject(handler) && typeof handler.batch === 'function') {
+    return handler as unknown as EventHandler<StoredEvent>;
+  }
+  const found = handler === null ? 'null' : Array.isArray(handler) ? 'a list' : typeof handler;
+  throw invalid(file, `has ${found} as the handler for "${type}"; ${FORM}`);
+}
+
+function isObject(value: unknown): value is { default?: unknown; batch?: unknown } {
+  return typeof value === 'object' && value !== null;
+}
+
+function invalid(file: string, problem: string): PipelineError {
+  return new PipelineError('CONFIG_INVALID', `WORKER_HANDLERS: ${file} ${problem}`);
+}

@@ -1,0 +1,55 @@
+import { decodeStoredEvent } from '@event-pipeline/contracts';
+import { SimulatedClock } from '@event-pipeline/runtime/testing';
+import { createMetrics } from '@event-pipeline/telemetry';
+import { workerMetrics } from './worker-metrics';
+
+const lease = { partition: 0, events: 6, isolated: false };
+
+async function setUp() {
+  const clock = new SimulatedClock();
+  const metrics = createMetrics({ clock });
+  const valueOf = async (series: string) => {
+    const lines = (await metrics.text()).split('\n');
+    return Number(lines.find((line) => line.startsWith(`${series} `))?.split(' ')[1]);
+  };
+  return { clock, observer: workerMetrics(metrics, clock), valueOf };
+}
+
+describe('the metrics of a worker', () => {
+  it('count what became of the events of a lease', async () => {
+    const { clock, observer, valueOf } = await setUp();
+    const received = (ago: number) =>
+      decodeStoredEvent(
+        JSON.stringify({ eventId: 'id', type: 'a', timestamp: 1, receivedAt: clock.now() - ago }),
+      );
+    observer.onLease?.(lease);
+    observer.onSettled?.({
+      ...lease,
+      handlingMs: 1,
+      settleMs: 1,
+      outcome: {
+        exceptions: [],
+        done: [received(500), received(1_500), received(-9_000)],
+        retried: 1,
+        dead: { 'permanent-error': 1, undecodable: 2 },
+        released: 0,
+      },
+    });
+    expect(await valueOf('pipeline_lease_events_sum')).toBe(6);
+    expect(await valueOf('pipeline_events_processed_total')).toBe(3);
+    expect(await valueOf('pipeline_events_retried_total')).toBe(1);
+    expect(await valueOf('pipeline_events_dead_total{reason="permanent-error"}')).toBe(1);
+    expect(await valueOf('pipeline_events_dead_total{reason="undecodable"}')).toBe(2);
+    expect(await valueOf('pipeline_end_to_end_seconds_count')).toBe(3);
+    expect(await valueOf('pipeline_end_to_end_seconds_sum')).toBe(2);
+  });
+
+  it('count lost leases, and dead letters that crashes have made', async () => {
+    const { observer, valueOf } = await setUp();
+    observer.onLost?.({ ...lease, reason: 'refused' });
+    observer.onReclaimed?.(0, { leases: 3, events: 3, dead: 2 });
+    observer.onReclaimed?.(0, { leases: 3, events: 30, dead: 0 });
+    expect(await valueOf('pipeline_leases_lost_total')).toBe(1);
+    expect(await valueOf('pipeline_events_dead_total{reason="crashed-worker"}')).toBe(2);
+  });
+});

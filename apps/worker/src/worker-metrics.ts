@@ -1,0 +1,27 @@
+import type { StoredEvent } from '@event-pipeline/contracts';
+import type { ConsumerObserver } from '@event-pipeline/consumer';
+import type { Clock } from '@event-pipeline/runtime';
+import type { Metrics } from '@event-pipeline/telemetry';
+
+/** Counts what the consumer does. One pass over a lease when it is settled, nothing per delivery. */
+export function workerMetrics(metrics: Metrics, clock: Clock): ConsumerObserver<StoredEvent> {
+  return {
+    onLease: ({ events }) => metrics.leaseEvents.observe(events),
+    onSettled: ({ outcome }) => {
+      metrics.eventsProcessed.add(outcome.done.length);
+      metrics.eventsRetried.add(outcome.retried);
+      for (const [reason, count] of Object.entries(outcome.dead)) {
+        metrics.eventsDead.add(count, { reason });
+      }
+      const now = clock.now();
+      for (const { receivedAt } of outcome.done) {
+        // The collector's clock may be ahead of ours.
+        metrics.endToEndSeconds.observe(Math.max(0, now - receivedAt) / 1_000);
+      }
+    },
+    onLost: () => metrics.leasesLost.add(1),
+    onReclaimed: (_, { dead }) => {
+      if (dead > 0) metrics.eventsDead.add(dead, { reason: 'crashed-worker' });
+    },
+  };
+}

@@ -1,0 +1,120 @@
+import {
+  MAX_BATCH_BYTES,
+  MAX_BATCH_EVENTS,
+  type EnqueueBatch,
+  type EnqueueResult,
+  type QueueLimits,
+} from '../queue';
+import { forgetBatches, rememberBatches } from './batch-memory';
+import { chunkOverhead, encodeFreshChunk } from './event-chunk';
+import { heldEvents } from './partition-state';
+import type { PartitionRecords } from './partition-records';
+
+/** A batch with the length of each event in bytes. */
+export interface MeasuredBatch {
+  readonly batch: EnqueueBatch;
+  readonly sizes: readonly number[];
+  readonly bytes: number;
+}
+
+export interface PackedChunk {
+  readonly value: Buffer;
+  readonly events: number;
+}
+
+/** What an enqueue depends on beside the partition itself. */
+export interface EnqueueConditions {
+  readonly now: number;
+  readonly limits: QueueLimits;
+  /** Events and bytes held in the other partitions: limits are the whole queue's. */
+  readonly heldElsewhere: { readonly events: number; readonly bytes: number };
+  hasRoomFor(bytes: number): boolean;
+}
+
+export function measure(batch: EnqueueBatch): MeasuredBatch {
+  const sizes = batch.bodies.map((body) => Buffer.byteLength(body));
+  return { batch, sizes, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+}
+
+/**
+ * Puts the events of batches into as few chunks as their limits allow, in order. Done before the
+ * transaction, for all batches: most often none is refused.
+ */
+export function pack(batches: readonly MeasuredBatch[]): PackedChunk[] {
+  const chunks: PackedChunk[] = [];
+  let bodies: string[] = [];
+  let sizes: number[] = [];
+  let bytes = 0;
+  const close = () => {
+    if (bodies.length === 0) return;
+    chunks.push({ value: encodeFreshChunk(bodies, sizes), events: bodies.length });
+    [bodies, sizes, bytes] = [[], [], 0];
+  };
+  for (const measured of batches) {
+    const events = measured.sizes.length;
+    if (bodies.length + events > MAX_BATCH_EVENTS || bytes + measured.bytes > MAX_BATCH_BYTES) {
+      close();
+    }
+    bodies.push(...measured.batch.bodies);
+    sizes.push(...measured.sizes);
+    bytes += measured.bytes;
+  }
+  close();
+  return chunks;
+}
+
+/** Appends batches, each one whole or not at all, and remembers their ids. */
+export function enqueueBatches(
+  records: PartitionRecords,
+  batches: readonly MeasuredBatch[],
+  packed: readonly PackedChunk[],
+  conditions: EnqueueConditions,
+): EnqueueResult[] {
+  const { now, limits, heldElsewhere, hasRoomFor } = conditions;
+  const state = records.state();
+  const accepted: MeasuredBatch[] = [];
+  const expiries = new Map<number, string[]>();
+  let events = heldElsewhere.events + heldEvents(state);
+  let bytes = heldElsewhere.bytes + state.bytes;
+  let stored = 0;
+
+  const results = batches.map((measured): EnqueueResult => {
+    const { id, digest, answer, rememberMs } = measured.batch;
+    const known = records.batch(id);
+    if (known !== undefined && known.expiresAt > now) {
+      if (known.digest !== digest) return { outcome: 'refused', reason: 'BATCH_ID_REUSED' };
+      state.duplicateBatches += 1;
+      return { outcome: 'duplicate', answer: known.answer };
+    }
+    const count = measured.sizes.length;
+    const size = measured.bytes + chunkOverhead(count) + answer.length;
+    const full =
+      (limits.maxEvents > 0 && events + count > limits.maxEvents) ||
+      (limits.maxBytes > 0 && bytes + measured.bytes > limits.maxBytes) ||
+      !hasRoomFor(stored + size);
+    if (full) return { outcome: 'refused', reason: 'QUEUE_FULL' };
+    events += count;
+    bytes += measured.bytes;
+    stored += size;
+    accepted.push(measured);
+    const expiresAt = now + rememberMs;
+    records.putBatch(id, { expiresAt, digest, answer });
+    expiries.set(expiresAt, [...(expiries.get(expiresAt) ?? []), id]);
+    return { outcome: 'queued' };
+  });
+
+  const chunks = accepted.length === batches.length ? packed : pack(accepted);
+  for (const { value, events: count } of chunks) {
+    const chunk = state.nextChunk++;
+    records.putChunk(chunk, value, count);
+    records.putNumber(records.keys.pending(chunk, 0), count);
+    state.enqueued += count;
+    state.pending += count;
+  }
+  for (const { bytes: added } of accepted) state.bytes += added;
+  if (chunks.length > 0) state.wakeups += 1;
+  rememberBatches(records, state, expiries);
+  forgetBatches(records, now, 2 * batches.length);
+  records.putState(state);
+  return results;
+}

@@ -32,17 +32,15 @@ export class Address {
 export async function chooseAddresses(config: QuickstartConfig): Promise<Addresses> {
   const { collectorHost, collectorHttpHost, workerHttpHost } = config;
   const grpcPort = { ...config.collectorPort, portIsDefault: false };
-  const grpc = await choose(collectorHost, grpcPort, 'COLLECTOR_PORT');
-  const collectorHttp = await choose(
-    collectorHttpHost,
-    config.collectorHttpPort,
-    'COLLECTOR_HTTP_PORT',
-  );
-  const workerHttp = await choose(workerHttpHost, config.workerHttpPort, 'WORKER_HTTP_PORT');
-  return { grpc, collectorHttp, workerHttp };
+  return {
+    grpc: await choose('COLLECTOR', collectorHost, grpcPort),
+    collectorHttp: await choose('COLLECTOR_HTTP', collectorHttpHost, config.collectorHttpPort),
+    workerHttp: await choose('WORKER_HTTP', workerHttpHost, config.workerHttpPort),
+  };
 }
 
-async function choose(host: string, wanted: ListenPort, variable: string): Promise<Address> {
+/** `variables` is what the names of the variables begin with. */
+async function choose(variables: string, host: string, wanted: ListenPort): Promise<Address> {
   try {
     return new Address(host, await tryPort(host, wanted.port));
   } catch (error) {
@@ -50,13 +48,23 @@ async function choose(host: string, wanted: ListenPort, variable: string): Promi
     if (code === 'EADDRINUSE' && wanted.portIsDefault) {
       return new Address(host, await tryPort(host, 0));
     }
-    const problem =
-      code === 'EADDRINUSE'
-        ? `Port ${wanted.port} is in use by another program, maybe another npm start.`
-        : `Port ${wanted.port} on ${host} cannot be used (${code}).`;
-    const other = wanted.port < 65_535 ? wanted.port + 1 : 50_051;
-    const advice = `Stop that, or choose another: ${variable}=${other} npm start`;
-    throw new PipelineError('CONFIG_INVALID', `${problem} ${advice}`, { cause: error });
+    const problem = problemInWords(code, variables, host, wanted.port);
+    throw new PipelineError('CONFIG_INVALID', problem, { cause: error });
+  }
+}
+
+function problemInWords(code: string, variables: string, host: string, port: number): string {
+  const other = `choose another: ${variables}_PORT=${port < 65_535 ? port + 1 : 50_051} npm start`;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `Port ${port} is in use by another program, maybe another npm start. Stop it or ${other}`;
+    case 'EACCES':
+      return `Port ${port} may not be used by this user: choose one above 1023 as ${variables}_PORT.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `${variables}_HOST is ${host}: this machine has no such address.`;
+    default:
+      return `Cannot listen on ${host}, port ${port} (${code}): set ${variables}_HOST and ${variables}_PORT.`;
   }
 }
 

@@ -22,8 +22,10 @@ export interface Ending {
   readonly code: number | undefined;
   /** In words: "exit code 1", "SIGKILL". */
   readonly how: string;
-  /** The last thing it said; its reason where it gave one. */
-  readonly lastWords: string;
+  /** Why, where it said so. */
+  readonly reason: string | undefined;
+  /** The last thing it said; undefined where that was shown already. */
+  readonly lastLine: string | undefined;
 }
 
 /** Longer than any program takes to drain; then it is killed. */
@@ -55,12 +57,12 @@ export class ChildProgram {
     this.#child = child;
     const guard =
       child.pid === undefined ? undefined : guardOrphan(child.pid, { signal: 'SIGTERM' });
-    let lastLine = '';
+    let lastLine: string | undefined;
     let reason: string | undefined;
     const onLine = (line: string) => {
       log.write(line);
       const { kind, text }: OutputLine = readOutputLine(line);
-      if (text !== '') lastLine = text;
+      lastLine = kind === 'problem' ? undefined : text;
       if (kind === 'end') reason ??= text;
       if (kind === 'problem') options.onProblem(name, text);
     };
@@ -72,7 +74,7 @@ export class ChildProgram {
         guard?.release();
         log.close();
         const how = signal ?? `exit code ${code ?? 'unknown'}`;
-        resolve({ code: code ?? undefined, how, lastWords: reason ?? lastLine });
+        resolve({ code: code ?? undefined, how, reason, lastLine });
       });
     });
   }

@@ -22,7 +22,6 @@ void runQuickstart({
   args: process.argv.slice(2),
   env: process.env,
   programs: join(__dirname, '..'),
-  folder: process.cwd(),
   clock: systemClock,
   display: new Display(process.stdout),
   complain: (line) => void process.stderr.write(`${line}\n`),

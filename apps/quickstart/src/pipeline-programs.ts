@@ -130,9 +130,18 @@ export class PipelinePrograms {
   }
 }
 
-function failureLine({ name, logPath }: ChildProgram, { how, lastWords }: Ending): string {
-  const said = lastWords === '' ? 'It said nothing.' : `It said: ${lastWords}`;
-  return `The ${name} has ended (${how}). ${said} Log: ${logPath}`;
+function failureLine({ name, logPath }: ChildProgram, ending: Ending): string {
+  const { how, reason, lastLine } = ending;
+  const because = reason === undefined ? '' : `: ${withoutStop(reason)}`;
+  const last =
+    reason === undefined && lastLine !== undefined
+      ? ` Its last line: ${withoutStop(lastLine)}.`
+      : '';
+  return `The ${name} has ended (${how})${because}.${last} Log: ${logPath}`;
+}
+
+function withoutStop(sentence: string): string {
+  return sentence.replace(/\.$/, '');
 }
 
 /** True for what a person can set right, so that its message is all they need. */

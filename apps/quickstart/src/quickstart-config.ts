@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { queueConfigFields } from '@event-pipeline/queue';
 import {
   type ConfigOf,
@@ -50,5 +51,5 @@ export type QuickstartConfig = ConfigOf<typeof quickstartConfig>;
 /** Where the queue is, as QUEUE_URL for the programs; unset they find Redis by REDIS_HOST. */
 export function queueUrlFor(config: QuickstartConfig, dataFolder: string): string | undefined {
   if (config.queueUrl !== undefined) return config.queueUrl;
-  return config.redisHost === undefined ? `embedded:${dataFolder}/queue` : undefined;
+  return config.redisHost === undefined ? `embedded:${resolve(dataFolder, 'queue')}` : undefined;
 }

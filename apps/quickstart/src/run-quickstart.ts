@@ -1,4 +1,4 @@
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { type Clock, loadConfig, maskCredentials } from '@event-pipeline/runtime';
 import { chooseAddresses } from './addresses';
 import { type DataFolder, openDataFolder } from './data-folder';
@@ -24,8 +24,6 @@ export interface QuickstartHost {
   readonly env: NodeJS.ProcessEnv;
   /** The folder of the built programs. */
   readonly programs: string;
-  /** Where .data is. */
-  readonly folder: string;
   readonly clock: Clock;
   readonly display: Display;
   readonly complain: (line: string) => void;
@@ -34,6 +32,9 @@ export interface QuickstartHost {
   /** Aborts when everything is to end at once. */
   readonly force: AbortSignal;
 }
+
+/** In the current folder, which `npm start` makes the workspace. */
+const DATA_FOLDER = '.data';
 
 /** The whole of `npm start`, from its arguments to its exit code. */
 export async function runQuickstart(host: QuickstartHost): Promise<number> {
@@ -44,7 +45,7 @@ export async function runQuickstart(host: QuickstartHost): Promise<number> {
       return 0;
     }
     const config = loadConfig(quickstartConfig, host.env);
-    const folder = openDataFolder(join(host.folder, '.data'));
+    const folder = openDataFolder(DATA_FOLDER);
     try {
       return await runInFolder(host, options, config, folder);
     } finally {
@@ -69,8 +70,8 @@ async function runInFolder(
   const queueUrl = queueUrlFor(config, folder.path);
   const place: Place = {
     addresses,
-    queue: queueInWords(config, host.folder, folder),
-    logs: relative(host.folder, folder.logs),
+    queue: queueInWords(config, folder),
+    logs: folder.logs,
   };
   display.say(`Starting collector and worker. Queue: ${place.queue}`);
   const programs = new PipelinePrograms({
@@ -182,11 +183,11 @@ async function sendAndFollow(
   return { wanted: count, producer, before, after, seconds };
 }
 
-function queueInWords(config: QuickstartConfig, folder: string, data: DataFolder): string {
+function queueInWords(config: QuickstartConfig, folder: DataFolder): string {
   const { queueUrl, redisHost, redisPort } = config;
   if (queueUrl !== undefined) return maskCredentials(queueUrl);
   if (redisHost !== undefined) return `Redis at ${redisHost}:${redisPort}`;
-  return `embedded, in ${join(relative(folder, data.path), 'queue')}`;
+  return `embedded, in ${join(folder.path, 'queue')}`;
 }
 
 /** Why a run is not complete, as far as the figures tell. */

@@ -92,6 +92,17 @@ describe('the HTTP server', () => {
     expect(answer).toMatchObject({ status: 200, body: 'ok\n' });
   });
 
+  it('says that the process has to be restarted once it is stuck, and why', async () => {
+    let stalled: string | undefined = undefined;
+    const server = await startServer({ stalled: () => stalled });
+    expect(await ask(server, '/livez')).toMatchObject({ status: 200, body: 'ok\n' });
+    stalled = 'no lease for 5 minutes';
+    expect(await ask(server, '/livez')).toMatchObject({
+      status: 503,
+      body: 'no lease for 5 minutes\n',
+    });
+  });
+
   it('says with 200 that the program is ready, with 503 that it is not, and why', async () => {
     let readiness = { ready: true, reason: 'all is well' };
     const server = await startServer({ readiness: async () => readiness });

@@ -2,24 +2,15 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import {
   PipelineError,
-  boundedText,
   messageOf,
   systemClock,
   type Clock,
   type Component,
 } from '@event-pipeline/runtime';
-import { BoundedCall } from './bounded-call';
-import { MAX_FIELD_LENGTH } from './log-fields';
 import type { Logger } from './logger';
-import type { Metrics } from './metrics';
+import { OperatorPages, type OperatorPagesOptions } from './operator-pages';
 
-/** Whether the program does its work now, and what keeps it from it otherwise. */
-export interface Readiness {
-  readonly ready: boolean;
-  readonly reason: string;
-}
-
-export interface HttpServerOptions {
+export interface HttpServerOptions extends OperatorPagesOptions {
   readonly name: string;
   readonly host: string;
   /** 0: any free port. */
@@ -28,11 +19,6 @@ export interface HttpServerOptions {
   readonly portIsDefault: boolean;
   /** The variable that sets the port, for messages. */
   readonly portVariable?: string;
-  /** Asked at each /readyz, for at most 2 s; a rejection or a longer wait counts as not ready. */
-  readonly readiness: () => Promise<Readiness>;
-  /** Asked at each /livez: why the program has to be restarted; undefined while it is alive. */
-  readonly stalled?: () => string | undefined;
-  readonly metrics: Pick<Metrics, 'text' | 'contentType'>;
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly limits?: Partial<HttpLimits>;
@@ -56,7 +42,6 @@ const DEFAULT_LIMITS: HttpLimits = {
   idleTimeoutMs: 10_000,
   maxHeaderBytes: 8_192,
 };
-const READINESS_LIMIT_MS = 2_000;
 /** How long answers in progress may hold up a stop; longer than the slowest answer takes. */
 const STOP_LIMIT_MS = 5_000;
 
@@ -80,7 +65,7 @@ class OperatorServer implements HttpServer {
   readonly name: string;
   readonly #options: HttpServerOptions;
   readonly #clock: Clock;
-  readonly #readiness: BoundedCall<Readiness>;
+  readonly #pages: OperatorPages;
   readonly #server: Server;
   /** Every open connection, with the number of its requests that are being answered. */
   readonly #connections = new Map<Socket, number>();
@@ -89,11 +74,11 @@ class OperatorServer implements HttpServer {
   #closed = Promise.resolve();
 
   constructor(options: HttpServerOptions) {
-    const { name, host, port, readiness, clock = systemClock } = options;
+    const { name, host, port, clock = systemClock } = options;
     this.name = name;
     this.#options = options;
     this.#clock = clock;
-    this.#readiness = new BoundedCall(readiness, READINESS_LIMIT_MS, clock);
+    this.#pages = new OperatorPages(options, clock);
     this.#address = { host, port };
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     this.#server = createServer(
@@ -196,7 +181,8 @@ class OperatorServer implements HttpServer {
       if (this.#stopping && answering === 0) socket.destroySoon();
     });
     try {
-      const { status, type, body } = await this.#reply(request);
+      const { method = '', url = '' } = request;
+      const { status, type, body } = await this.#pages.page(method, url);
       // A body is never read, so the connection is of no use after a request that has one.
       if (this.#stopping || hasBody(request)) response.setHeader('connection', 'close');
       if (status === 405) response.setHeader('allow', 'GET, HEAD');
@@ -205,57 +191,13 @@ class OperatorServer implements HttpServer {
         'content-length': Buffer.byteLength(body),
         'cache-control': 'no-store',
       });
-      response.end(request.method === 'HEAD' ? undefined : body);
+      response.end(method === 'HEAD' ? undefined : body);
     } catch (error) {
       this.#options.logger.error({ err: error }, 'request failed');
       if (!response.headersSent) response.writeHead(500, { connection: 'close' });
       response.end();
     }
   }
-
-  async #reply(request: IncomingMessage): Promise<Reply> {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return plain(405, 'only GET and HEAD\n');
-    }
-    const [path] = (request.url ?? '').split('?', 1);
-    switch (path) {
-      case '/livez': {
-        const stalled = this.#options.stalled?.();
-        return stalled === undefined ? plain(200, 'ok\n') : plain(503, `${stalled}\n`);
-      }
-      case '/readyz': {
-        const readiness = await this.#readReadiness();
-        const body = `${JSON.stringify(readiness)}\n`;
-        return { status: readiness.ready ? 200 : 503, type: 'application/json', body };
-      }
-      case '/metrics': {
-        const { metrics } = this.#options;
-        return { status: 200, type: metrics.contentType, body: await metrics.text() };
-      }
-      default:
-        return plain(404, 'not found; try /livez, /readyz or /metrics\n');
-    }
-  }
-
-  async #readReadiness(): Promise<Readiness> {
-    if (this.#stopping) return { ready: false, reason: 'stopping' };
-    try {
-      const { ready, reason } = await this.#readiness.run();
-      return { ready, reason };
-    } catch (error) {
-      return { ready: false, reason: boundedText(messageOf(error), MAX_FIELD_LENGTH) };
-    }
-  }
-}
-
-interface Reply {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
-
-function plain(status: number, body: string): Reply {
-  return { status, type: 'text/plain; charset=utf-8', body };
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

@@ -4,4 +4,5 @@ export * from './logger';
 export * from './logging-config';
 export * from './metric-names';
 export * from './metrics';
+export type { OperatorPagesOptions, Readiness } from './operator-pages';
 export * from './queue-sample';

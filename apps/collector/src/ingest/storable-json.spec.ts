@@ -3,7 +3,7 @@ import { problemOfJson } from './storable-json';
 
 /** What the scanner has to find, said the slow way: parse, then look at every text. */
 function containsUnstorable(value: unknown): boolean {
-  if (typeof value === 'string') return value.includes('\0') || !value.isWellFormed();
+  if (typeof value === 'string') return value.includes('\0') || /\p{Surrogate}/u.test(value);
   if (Array.isArray(value)) return value.some(containsUnstorable);
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).flat().some(containsUnstorable);

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { systemClock, systemRandom } from '@event-pipeline/runtime';
+import { systemClock, systemRandom, type Clock } from '@event-pipeline/runtime';
 import { GeneratedEvents } from '../event-generator';
 import type { EventSource } from '../event-source';
 import { NdjsonEvents } from '../ndjson-events';
@@ -10,6 +10,8 @@ import { Tally } from '../tally';
 export interface TestRun {
   readonly tally: Tally;
   readonly notices: string[];
+  /** How long each sleep was meant to be, in ms. */
+  readonly sleeps: number[];
   readonly outcome: Promise<RunOutcome>;
   /** As Ctrl-C does. */
   interrupt(): void;
@@ -23,7 +25,15 @@ export function startRun(address: string, args: readonly string[], source?: Even
   if (options === 'help' || options.events.from !== 'generator') {
     throw new Error('a test gives its source itself');
   }
-  const deps = { clock: systemClock, random: systemRandom };
+  const sleeps: number[] = [];
+  const clock: Clock = {
+    ...systemClock,
+    sleep: (ms, signal) => {
+      sleeps.push(ms);
+      return systemClock.sleep(ms, signal);
+    },
+  };
+  const deps = { clock, random: systemRandom };
   const tally = new Tally();
   const notices: string[] = [];
   const interrupt = new AbortController();
@@ -39,6 +49,7 @@ export function startRun(address: string, args: readonly string[], source?: Even
   return {
     tally,
     notices,
+    sleeps,
     outcome,
     interrupt: () => interrupt.abort(),
     abandon: () => abandon.abort(),

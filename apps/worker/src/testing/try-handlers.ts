@@ -34,7 +34,7 @@ async function tryHandlers(path: string, bodies: readonly string[]): Promise<Han
   }
   const queue = new InMemoryQueue(systemClock);
   await queue.enqueue(0, [{ id: 'a', digest: '', answer: '', rememberMs: 1, bodies }]);
-  const sink = createLogSink('info');
+  const sink = createLogSink('debug');
   const consumer = new Consumer<StoredEvent>({
     queue,
     codec: {

@@ -92,6 +92,7 @@ class EmbeddedQueue implements Queue {
   ): Promise<readonly EnqueueResult[]> {
     checkPartition(partition, this.partitions);
     checkBatches(batches);
+    if (batches.length === 0) return [];
     if (await this.environment.disk.isTight()) return refuseAll(batches);
     const measured = batches.map(measure);
     const packed = pack(measured);
@@ -101,7 +102,7 @@ class EmbeddedQueue implements Queue {
           now: this.now(),
           limits: this.options.limits,
           heldElsewhere: this.heldElsewhere(partition),
-          hasRoomFor: (bytes) => this.environment.hasRoomFor(bytes),
+          room: this.environment.intakeRoom(),
         }),
       );
     } catch (error) {

@@ -28,7 +28,8 @@ export interface EnqueueConditions {
   readonly limits: QueueLimits;
   /** Events and bytes held in the other partitions: limits are the whole queue's. */
   readonly heldElsewhere: { readonly events: number; readonly bytes: number };
-  hasRoomFor(bytes: number): boolean;
+  /** Bytes that intake may still add to the database. */
+  readonly room: number;
 }
 
 export function measure(batch: EnqueueBatch): MeasuredBatch {
@@ -70,7 +71,7 @@ export function enqueueBatches(
   packed: readonly PackedChunk[],
   conditions: EnqueueConditions,
 ): EnqueueResult[] {
-  const { now, limits, heldElsewhere, hasRoomFor } = conditions;
+  const { now, limits, heldElsewhere, room } = conditions;
   const state = records.state();
   const accepted: MeasuredBatch[] = [];
   const expiries = new Map<number, string[]>();
@@ -91,7 +92,7 @@ export function enqueueBatches(
     const full =
       (limits.maxEvents > 0 && events + count > limits.maxEvents) ||
       (limits.maxBytes > 0 && bytes + measured.bytes > limits.maxBytes) ||
-      !hasRoomFor(stored + size);
+      stored + size > room;
     if (full) return { outcome: 'refused', reason: 'QUEUE_FULL' };
     events += count;
     bytes += measured.bytes;

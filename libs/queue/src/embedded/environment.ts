@@ -119,9 +119,9 @@ export class Environment {
     }
   }
 
-  /** Whether another `bytes` would go into the part of the map that intake may fill. */
-  hasRoomFor(bytes: number): boolean {
-    return this.usedBytes() + bytes <= this.options.mapSizeBytes * INTAKE_SHARE;
+  /** Bytes that intake may still add to the database. */
+  intakeRoom(): number {
+    return this.options.mapSizeBytes * INTAKE_SHARE - this.usedBytes();
   }
 
   /** Whether transactions have been answered lately. */

@@ -10,13 +10,8 @@ import { join } from 'node:path';
 import { ESLint } from 'eslint';
 import { inWorkspace } from './workspace/paths.mjs';
 
-execFileSync(
-  process.execPath,
-  [inWorkspace('node_modules/nx/dist/bin/nx.js'), 'show', 'projects'],
-  {
-    env: { ...process.env, NX_DAEMON: 'false', NX_TUI: 'false' },
-  },
-);
+const nx = inWorkspace('node_modules/nx/dist/bin/nx.js');
+execFileSync(process.execPath, [nx, 'show', 'projects'], { cwd: inWorkspace() });
 
 const folder = inWorkspace('tools/boundary-fixtures');
 const eslint = new ESLint({ cwd: inWorkspace() });

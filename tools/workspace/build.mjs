@@ -24,22 +24,11 @@ export async function ensureBuilt() {
   const sources = digestOfSources();
   if (isFresh(sources)) return true;
   const args = ['run-many', '-t', 'build', '-p', PROGRAMS.join(','), '--output-style=static'];
-  if (!(await runNx('Building', args))) return false;
+  const nx = inWorkspace('node_modules/nx/dist/bin/nx.js');
+  if (!(await runQuietly('Building', process.execPath, [nx, ...args]))) return false;
   mkdirSync(inWorkspace('dist'), { recursive: true });
   writeFileSync(STAMP, JSON.stringify({ sources, programs: describePrograms() }));
   return true;
-}
-
-/** Runs nx quietly, without its daemon: it would outlive this process. */
-export function runNx(title, args) {
-  return runQuietly(
-    title,
-    process.execPath,
-    [inWorkspace('node_modules/nx/dist/bin/nx.js'), ...args],
-    {
-      env: { NX_DAEMON: 'false', NX_TUI: 'false' },
-    },
-  );
 }
 
 function isFresh(sources) {

@@ -36,7 +36,7 @@ export const collectorConfig = defineConfig(
       unit: 'events',
     }),
     maxInFlightBytes: env('COLLECTOR_MAX_IN_FLIGHT_BYTES', limit(4_096 * MIB), {
-      default: 32 * MIB,
+      default: 16 * MIB,
       description: 'their bytes, all streams together; then reading stops',
       unit: 'bytes',
     }),

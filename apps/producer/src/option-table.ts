@@ -88,6 +88,8 @@ export type OptionName = keyof typeof table;
 /** Every option: the command line is read, checked and explained from this list. */
 export const OPTIONS: Readonly<Record<OptionName, OptionDescription>> = table;
 
+const HELP_WIDTH = 100;
+
 /** What `--help` prints. */
 export function helpText(command: string): string {
   const rows = Object.entries(OPTIONS).map(([name, option]) => {
@@ -105,7 +107,11 @@ export function helpText(command: string): string {
     '',
     `Usage: ${command} [options]`,
     '',
-    ...rows.map(({ left, right }) => `  ${left.padEnd(width)}  ${right}`),
+    ...rows.flatMap(({ left, right }) =>
+      wrapped(right, HELP_WIDTH - width - 4).map(
+        (line, index) => `  ${(index === 0 ? left : '').padEnd(width)}  ${line}`,
+      ),
+    ),
     '',
     'A line of --file is a JSON object: type, and where wanted eventId (a UUID; made where missing),',
     'timestamp (Unix milliseconds or ISO 8601 with an offset; now where missing), data (any JSON),',
@@ -116,4 +122,18 @@ export function helpText(command: string): string {
     'Exit code: 0 when every event was acknowledged, 1 when not, 2 for wrong usage, 130 on Ctrl-C.',
     '',
   ].join('\n');
+}
+
+/** The words of the text in lines of at most `width` characters. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = '';
+    }
+    line += line === '' ? word : ` ${word}`;
+  }
+  return [...lines, line];
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { PipelineError } from '@event-pipeline/runtime';
+import { PipelineError, escapeUnprintable, shownValue } from '@event-pipeline/runtime';
 import { OPTIONS, type OptionName } from './option-table';
 import { OptionValues, type GivenOptions } from './option-values';
 import { SEND_MODES, type SendModeName } from './send-modes';
@@ -86,11 +86,12 @@ function readArguments(args: readonly string[], problems: string[]): GivenOption
   });
   const given = new Map<OptionName, string>();
   for (const token of tokens) {
-    if (token.kind === 'positional') problems.push(`unexpected argument "${token.value}"`);
+    if (token.kind === 'positional')
+      problems.push(`unexpected argument ${shownValue(token.value)}`);
     if (token.kind !== 'option') continue;
     const { name, rawName, value } = token;
     if (!isOption(name)) {
-      problems.push(`unknown option ${rawName}`);
+      problems.push(`unknown option ${escapeUnprintable(rawName)}`);
       continue;
     }
     const form = OPTIONS[name].value;

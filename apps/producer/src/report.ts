@@ -126,7 +126,12 @@ function latencyLine({ mode, acknowledgementLatency }: Report): string {
   const label = `acknowledgement latency (${SEND_MODES[mode].latency})`;
   if (p50Ms === null || p99Ms === null) return `  ${label}: nothing was answered`;
   const of = `${grouped(samples)} ${unit}${samples === 1 ? '' : 's'}`;
-  return `  ${label}, ${of}: p50 ${p50Ms} ms, p99 ${p99Ms} ms`;
+  return `  ${label}, ${of}: p50 ${shownMs(p50Ms)}, p99 ${shownMs(p99Ms)}`;
+}
+
+/** No more digits than the histogram knows. */
+function shownMs(ms: number): string {
+  return `${ms >= 100 ? grouped(Math.round(ms)) : ms.toPrecision(3)} ms`;
 }
 
 function rejectionLines({ rejections, rejected }: Report, positionName: string): string[] {

@@ -104,9 +104,12 @@ async function sendEvents(
       badLines,
       readError,
     });
-    const positionName = options.events.from === 'file' ? 'line' : 'event';
-    const text = options.json ? `${JSON.stringify(report)}\n` : formatReport(report, positionName);
-    await host.write('stdout', text);
+    if (options.json) {
+      await host.write('stdout', `${JSON.stringify(report)}\n`);
+    } else if (outcome.early?.why !== 'unreachable') {
+      const positionName = options.events.from === 'file' ? 'line' : 'event';
+      await host.write('stdout', formatReport(report, positionName));
+    }
     if (outcome.early?.why === 'interrupted') return signals.exitCode;
     return report.ok ? EXIT.ok : EXIT.failed;
   } finally {

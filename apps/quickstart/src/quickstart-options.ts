@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { PipelineError, messageOf, shownValue } from '@event-pipeline/runtime';
+import { PipelineError, shownValue } from '@event-pipeline/runtime';
 
 export interface QuickstartOptions {
   /** How many events are sent. */
@@ -44,7 +44,7 @@ function parseStrictly(args: readonly string[]) {
     return values;
   } catch (error) {
     // Its first sentence says what is wrong, the rest how a shell may be told otherwise.
-    const [problem = ''] = messageOf(error).split(/\. |\n/);
+    const [problem = ''] = (error as Error).message.split(/\. |\n/);
     const hint = 'npm start -- --help lists what there is';
     throw new PipelineError('CONFIG_INVALID', `${problem}; ${hint}`, { cause: error });
   }

@@ -86,13 +86,13 @@ export function tryNextText({ addresses }: Place): string {
   const elsewhere = grpc.port === 50_051 ? '' : ` --collector ${grpc}`;
   return [
     'Try next, in another terminal:',
-    `  more events       node dist/apps/producer/main.js --count 100000${elsewhere}`,
-    `  your own event    echo '{"type":"hello","data":{"to":"you"}}' |`,
-    `                      node dist/apps/producer/main.js --file -${elsewhere}`,
-    `  the figures       curl -s http://${workerHttp}/metrics | grep ^pipeline_`,
+    `  more events   node dist/apps/producer/main.js --count 100000${elsewhere}`,
+    `  an own event  echo '{"type":"hello","data":{"to":"you"}}' |`,
+    `                  node dist/apps/producer/main.js --file -${elsewhere}`,
+    `  the figures   curl -s http://${workerHttp}/metrics | grep ^pipeline_`,
     'Or stop this one and start it again with:',
-    '  your own handler  WORKER_HANDLERS=./my-handlers.js npm start',
-    '  Redis             REDIS_HOST=localhost npm start',
+    '  own handlers  WORKER_HANDLERS=./examples/handlers/my-handlers.js npm start',
+    '  Redis         REDIS_HOST=localhost npm start',
   ].join('\n');
 }
 

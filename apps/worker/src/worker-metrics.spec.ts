@@ -49,7 +49,7 @@ describe('the metrics of a worker', () => {
     observer.onLost?.({ ...lease, reason: 'refused' });
     observer.onReclaimed?.(0, { leases: 3, events: 3, dead: 2 });
     observer.onReclaimed?.(0, { leases: 3, events: 30, dead: 0 });
-    expect(await valueOf('pipeline_leases_lost_total')).toBe(1);
+    expect(await valueOf('pipeline_leases_lost_total{reason="refused"}')).toBe(1);
     expect(await valueOf('pipeline_events_dead_total{reason="crashed-worker"}')).toBe(2);
   });
 });

@@ -19,7 +19,7 @@ export function workerMetrics(metrics: Metrics, clock: Clock): ConsumerObserver<
         metrics.endToEndSeconds.observe(Math.max(0, now - receivedAt) / 1_000);
       }
     },
-    onLost: () => metrics.leasesLost.add(1),
+    onLost: ({ reason }) => metrics.leasesLost.add(1, { reason }),
     onReclaimed: (_, { dead }) => {
       if (dead > 0) metrics.eventsDead.add(dead, { reason: 'crashed-worker' });
     },

@@ -22,7 +22,7 @@ export interface SettledLease<E> extends ObservedLease {
 export interface LostLease extends ObservedLease {
   /**
    * While handling: what the extender says. While settling: what the settler says; after
-   * `ambiguous` the lease may in truth have been settled.
+   * `ambiguous` and `unavailable` the lease may in truth have been settled.
    */
   readonly reason: LeaseLoss | Exclude<SettleResult, 'settled'>;
 }

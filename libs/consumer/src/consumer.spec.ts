@@ -287,7 +287,7 @@ describe('a lease of a consumer', () => {
     await scene.advance(LEASE_MS / 3);
     expect(reason).toBe(true);
     expect(scene.lost).toMatchObject([{ events: 3, reason: 'refused' }]);
-    expect(scene.messagesAt('warn')).toEqual(['lost a lease; its events are delivered again']);
+    expect(scene.messagesAt('warn')).toEqual(['lost a lease; its events come again']);
     expect(scene.queue.callsOf('settle')).toEqual([]);
     await scene.advance(2 * LEASE_MS);
     expect(seen).toEqual([1, 2, 1, 2, 3]);

@@ -8,7 +8,7 @@ import { reconnectDelayMs } from './reconnect-delay';
  * - `settled`: the queue has the outcome.
  * - `lost`: refused, the lease was no longer held; its events are delivered again.
  * - `ambiguous`: refused, but after a call that was never answered, which may have settled it.
- * - `unavailable`: no answer until the lease had run out; its events may be delivered again.
+ * - `unavailable`: no answer until the lease had run out, which may have settled it all the same.
  * - `failed`: an error that no repetition cures.
  */
 export type SettleResult = 'settled' | 'lost' | 'ambiguous' | 'unavailable' | 'failed';

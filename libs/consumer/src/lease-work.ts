@@ -109,13 +109,16 @@ export class LeaseWork<E> {
   ): void {
     const { logger, observer } = this.options;
     const fields = { partition: lease.partition, lease: lease.id, events: lease.size, reason };
-    const level = reason === 'failed' ? 'error' : 'warn';
-    logger[level](
-      { ...fields, ...(error === undefined ? {} : { err: error }) },
-      reason === 'ambiguous'
-        ? 'the settling of a lease was not confirmed; its events may be delivered again'
-        : 'lost a lease; its events are delivered again',
-    );
+    if (reason === 'failed') {
+      logger.error(
+        { ...fields, err: error },
+        'a lease could not be settled; its events come again',
+      );
+    } else if (reason === 'ambiguous' || reason === 'unavailable') {
+      logger.warn(fields, 'a settled lease was not confirmed; its events may come again');
+    } else {
+      logger.warn(fields, 'lost a lease; its events come again');
+    }
     observer.onLost?.({ ...observed, reason });
   }
 }

@@ -16,7 +16,10 @@ export class QueueOutage {
   began(error: PipelineError): void {
     if (this.since !== undefined) return;
     this.since = this.clock.monotonic();
-    this.logger.warn({ err: error }, 'the queue does not answer; trying again until it does');
+    this.logger.warn(
+      { reason: error.message },
+      'the queue does not answer; trying again until it does',
+    );
   }
 
   over(): void {

@@ -1,4 +1,4 @@
-import type { Clock } from '@event-pipeline/runtime';
+import { PipelineError, type Clock } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 
 const PERIOD_MS = 60_000;
@@ -19,7 +19,10 @@ export class RateLimitedWarning {
       this.keptBack++;
       return;
     }
-    this.logger.warn({ ...fields, err: error, keptBack: this.keptBack }, message);
+    // A queue out of reach is no mistake of the program: no stack trace.
+    const unavailable = error instanceof PipelineError && error.code === 'QUEUE_UNAVAILABLE';
+    const cause = unavailable ? { reason: error.message } : { err: error };
+    this.logger.warn({ ...fields, ...cause, keptBack: this.keptBack }, message);
     this.lastAt = now;
     this.keptBack = 0;
   }

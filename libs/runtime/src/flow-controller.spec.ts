@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import fc from 'fast-check';
 import { FlowController } from './flow-controller';
 
@@ -121,6 +122,33 @@ describe('FlowController', () => {
     expect(held).toEqual(['small']);
   });
 
+  it('does not admit a small request past a large one that waits', async () => {
+    const flow = new FlowController({ maxEvents: 8, maxBytes: 100 });
+    const held: string[] = [];
+    expect(flow.tryAcquire(5, 5)).toBe(true);
+    expect(flow.tryAcquire(3, 3)).toBe(true);
+    const all = [acquireAs('large', held, flow, 8, 8), acquireAs('small', held, flow, 1, 1)];
+    flow.release(3, 3);
+    await settled();
+    expect(held).toEqual([]);
+    flow.release(5, 5);
+    await settled();
+    expect(held).toEqual(['large']);
+    flow.release(8, 8);
+    await Promise.all(all);
+  });
+
+  it('leaves nothing behind on a signal that outlives the request', async () => {
+    const flow = new FlowController({ maxEvents: 1, maxBytes: 100 });
+    expect(flow.tryAcquire(1, 1)).toBe(true);
+    const { signal } = new AbortController();
+    const waiting = flow.acquire(1, 1, signal);
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+    flow.release(1, 1);
+    await waiting;
+    expect(getEventListeners(signal, 'abort')).toHaveLength(0);
+  });
+
   it('keeps what was admitted when the signal aborts afterwards', async () => {
     const flow = new FlowController({ maxEvents: 1, maxBytes: 100 });
     expect(flow.tryAcquire(1, 1)).toBe(true);
@@ -165,6 +193,8 @@ describe('FlowController', () => {
           expect([flow.events, flow.bytes]).toEqual([sum, sum * 10]);
           expect(sum <= 8 || held.length === 1).toBe(true);
           expect(flow.waiting).toBe(waiting.length);
+          // Nobody was admitted past one that still waits.
+          for (const entry of waiting) expect(entry.id).toBeGreaterThan(order.at(-1) ?? -1);
           // Nobody waits for nothing.
           if (held.length === 0) expect(waiting).toEqual([]);
         }

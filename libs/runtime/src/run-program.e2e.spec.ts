@@ -62,6 +62,18 @@ describe('a process', () => {
     expect(stdout.match(/"message":"stopping"/g)).toHaveLength(1);
   });
 
+  it('stays up until it is asked to stop, even when nothing keeps it alive', async () => {
+    const program = start({ EXAMPLE_HANDLES: 'false' });
+    await logged(program, 'started');
+    let ended = false;
+    void program.ended.then(() => (ended = true));
+    // Nothing is to happen, so there is nothing to wait for: an empty process would end sooner.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(ended).toBe(false);
+    program.child.kill('SIGTERM');
+    expect((await program.ended).code).toBe(0);
+  });
+
   it('names what does not stop within the grace and ends with exit code 1', async () => {
     const program = start({ EXAMPLE_FAULT: 'never-stops', EXAMPLE_GRACE_MS: '50' });
     await logged(program, 'started');

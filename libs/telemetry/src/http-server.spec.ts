@@ -260,7 +260,11 @@ describe('the port of the HTTP server', () => {
 
 describe('stopping the HTTP server', () => {
   it('ends connections that wait for nothing, and closes the port', async () => {
-    const server = await startServer();
+    // No limit of time ends them: the clock stands still.
+    const server = await startServer({
+      clock: new SimulatedClock(),
+      limits: { headersTimeoutMs: 600_000, requestTimeoutMs: 600_000, idleTimeoutMs: 600_000 },
+    });
     const silent = await dial(server);
     const halfAsked = await dial(server);
     halfAsked.write('GET /livez HTTP/1.1\r\n');

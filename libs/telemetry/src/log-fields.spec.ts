@@ -113,7 +113,15 @@ describe('loggableFields', () => {
     const long = new Array(5_000).fill('x'.repeat(5_000));
     const deep = new Array(32).fill(new Array(32).fill(new Array(32).fill('y'.repeat(5_000))));
     const errors = new Array(5_000).fill(new Error('z'.repeat(5_000)));
-    for (const value of [wide, long, deep, errors]) {
+    const bushy = (depth: number): object =>
+      Object.fromEntries(
+        Array.from({ length: 32 }, (_, i) => [`field${i}`, depth === 0 ? 'x' : bushy(depth - 1)]),
+      );
+    const selfCaused = new Error('mine');
+    selfCaused.cause = selfCaused;
+    let chained = new Error('first');
+    for (let links = 0; links < 1_000; links += 1) chained = new Error('next', { cause: chained });
+    for (const value of [wide, long, deep, errors, bushy(2), selfCaused, chained]) {
       expect(JSON.stringify(loggableFields({ value })).length).toBeLessThan(25_000);
     }
   });

@@ -126,8 +126,7 @@ class FieldCopier {
   }
 
   #text(text: string): string {
-    const limit = Math.max(0, Math.min(MAX_FIELD_LENGTH, this.#left));
-    const shown = boundedText(text, limit);
+    const shown = boundedText(text, MAX_FIELD_LENGTH);
     this.#left -= shown.length;
     return shown;
   }

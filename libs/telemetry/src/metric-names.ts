@@ -91,8 +91,8 @@ export const METRICS = {
     name: 'pipeline_leases_lost_total',
     type: 'counter',
     from: 'process',
-    help: 'Leases that ran out while this worker still worked on them.',
-    labels: [],
+    help: 'Leases whose outcome the queue refused or did not confirm, by reason.',
+    labels: ['reason'],
   },
   leaseEvents: {
     name: 'pipeline_lease_events',

@@ -1,11 +1,10 @@
+import { setDefaultHighWaterMark } from 'node:stream';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { loadFileDescriptorSetFromObject } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
 import { HealthImplementation } from 'grpc-health-check';
-import { descriptorSet } from '@event-pipeline/contracts';
 import { PipelineError, type Clock, type Component } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { rawEventService, type EventService } from './event-service';
+import { createReflection } from './reflection';
 
 export interface GrpcServerOptions {
   readonly host: string;
@@ -16,6 +15,11 @@ export interface GrpcServerOptions {
 
 /** The names that health checks may ask for: the whole server, and its one service. */
 const HEALTH_NAMES = ['', 'event.EventService'];
+/**
+ * Messages that grpc-js reads ahead on each stream. Node's default is 16, and grpc-js offers no
+ * option: 50 stalled streams of 256 KiB messages would hold 200 MiB that no budget counts.
+ */
+const READ_AHEAD_MESSAGES = 1;
 /** How long the last answers get on their way out before connections are cut. */
 const CLOSING_LIMIT_MS = 2_000;
 
@@ -35,6 +39,7 @@ export class GrpcServer implements Component {
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
+    setDefaultHighWaterMark(true, READ_AHEAD_MESSAGES);
     // Most of these limits are off by default.
     this.server = new Server({
       'grpc.max_receive_message_length': options.maxRequestBytes,
@@ -47,7 +52,7 @@ export class GrpcServer implements Component {
     this.server.addService(rawEventService, service.handlers);
     this.health = new HealthImplementation();
     this.health.addToServer(this.server);
-    new ReflectionService(loadFileDescriptorSetFromObject(descriptorSet)).addToServer(this.server);
+    createReflection().addToServer(this.server);
     this.setServing(false);
   }
 

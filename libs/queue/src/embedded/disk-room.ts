@@ -13,9 +13,10 @@ const MAX_AGE_MS = 500;
  * impossible: LMDB writes new pages even to remove something.
  */
 export class DiskRoom {
+  /** Whether, at the last look, less was free than the reserve: 64 MiB, or a twentieth of a small disk. */
+  isTight = false;
+  isInMemory = false;
   private lookedAt = -Infinity;
-  private tight = false;
-  private inMemory = false;
   private looking: Promise<void> | undefined;
 
   constructor(
@@ -23,33 +24,28 @@ export class DiskRoom {
     private readonly clock: Clock,
   ) {}
 
-  /** Whether less is free than the reserve: 64 MiB, or a twentieth of a small disk. */
-  async isTight(): Promise<boolean> {
-    if (this.clock.monotonic() - this.lookedAt >= MAX_AGE_MS) await this.look();
-    return this.tight;
+  /** Has it looked at again, beside what goes on, where the last look is old. */
+  refresh(): void {
+    if (this.clock.monotonic() - this.lookedAt >= MAX_AGE_MS) void this.look();
   }
 
-  async isInMemory(): Promise<boolean> {
-    await this.isTight();
-    return this.inMemory;
-  }
-
-  /** Looks again at once. A file system that cannot say counts as roomy: writes will tell. */
-  async look(): Promise<void> {
+  /** Looks again at once; never rejects. */
+  look(): Promise<void> {
     this.looking ??= this.measure().finally(() => {
       this.looking = undefined;
     });
-    await this.looking;
+    return this.looking;
   }
 
   private async measure(): Promise<void> {
+    this.lookedAt = this.clock.monotonic();
     try {
       const { type, bsize, blocks, bavail } = await statfs(this.path);
-      this.tight = bavail * bsize < Math.min(MAX_RESERVE_BYTES, (blocks * bsize) / 20);
-      this.inMemory = MEMORY_FILE_SYSTEMS.has(type);
+      this.isTight = bavail * bsize < Math.min(MAX_RESERVE_BYTES, (blocks * bsize) / 20);
+      this.isInMemory = MEMORY_FILE_SYSTEMS.has(type);
     } catch {
-      this.tight = false;
+      // A file system that cannot say counts as roomy: a write that fails tells as well.
+      this.isTight = false;
     }
-    this.lookedAt = this.clock.monotonic();
   }
 }

@@ -61,6 +61,7 @@ export async function openEmbeddedQueue(
   const environment = Environment.open({ path, mapSizeBytes }, dependencies);
   try {
     const { partitions } = await environment.transact(() => openQueueRecord(environment.db, name));
+    await environment.disk.look();
     return new EmbeddedQueue(environment, options, dependencies, partitions);
   } catch (error) {
     await environment.close();
@@ -93,7 +94,9 @@ class EmbeddedQueue implements Queue {
     checkPartition(partition, this.partitions);
     checkBatches(batches);
     if (batches.length === 0) return [];
-    if (await this.environment.disk.isTight()) return refuseAll(batches);
+    const { disk } = this.environment;
+    disk.refresh();
+    if (disk.isTight) return refuseAll(batches);
     const measured = batches.map(measure);
     const packed = pack(measured);
     try {
@@ -152,7 +155,8 @@ class EmbeddedQueue implements Queue {
     checkPartition(partition, this.partitions);
     checkReclaim(limits);
     // Most often nothing has expired: a look costs no one the write lock.
-    if (!this.environment.read(() => this.hasUpkeep(partition))) return { leases: 0, events: 0, dead: 0 };
+    if (!this.environment.read(() => this.hasUpkeep(partition)))
+      return { leases: 0, events: 0, dead: 0 };
     return this.environment.transact(() =>
       reclaimLeases(this.records(partition), limits, this.now()),
     );
@@ -187,12 +191,12 @@ class EmbeddedQueue implements Queue {
     const unavailable = (why: string) => new PipelineError('QUEUE_UNAVAILABLE', why);
     if (isClosed) throw unavailable('the queue is closed');
     if (isStuck) throw unavailable('the embedded queue does not answer: its lock is held');
-    if (await disk.isTight()) throw unavailable(`the disk of the folder "${path}" is full`);
-    await this.environment.read(() => this.records(0).state());
-    const inMemory = await disk.isInMemory();
+    await disk.look();
+    if (disk.isTight) throw unavailable(`the disk of the folder "${path}" is full`);
+    this.environment.read(() => this.records(0).state());
     return {
-      durability: inMemory ? 'memory' : 'disk',
-      detail: inMemory
+      durability: disk.isInMemory ? 'memory' : 'disk',
+      detail: disk.isInMemory
         ? `embedded in "${path}", which is on a file system in memory`
         : `embedded in "${path}", every transaction flushed to disk`,
     };

@@ -1,8 +1,9 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
-import { PipelineError, messageOf, type Clock } from '@event-pipeline/runtime';
+import { PipelineError, type Clock } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { ABORT, open, type Key, type RootDatabase } from 'lmdb';
 import { DiskRoom } from './disk-room';
+import { guardExit } from './exit-guard';
+import { checkFolder, flushFolder, unusableFolder } from './folder-check';
 import { NoRoomError, isFatal, toPipelineError } from './lmdb-errors';
 
 export interface EnvironmentOptions {
@@ -24,6 +25,9 @@ const CLOSE_TIMEOUT_MS = 5_000;
 const REASON_TIMEOUT_MS = 1_000;
 /** Given to abort(), which without a reason makes an exception, stack and all, for every call. */
 const DONE = 'done';
+const SMALLEST_MAP_BYTES = 2 ** 20;
+/** Well within the addresses a process has: where the map does not fit, lmdb ends the process. */
+const LARGEST_MAP_BYTES = 2 ** 44;
 /** Part of the map that intake may fill: removing takes pages too. */
 const INTAKE_SHARE = 0.9;
 
@@ -33,7 +37,8 @@ const INTAKE_SHARE = 0.9;
  */
 export class Environment {
   readonly disk: DiskRoom;
-  private underWay = 0;
+  private readonly underWay = new Set<Promise<unknown>>();
+  private readonly unguardExit: () => void;
   private overdue = 0;
   private broken = false;
   private closing: Promise<void> | undefined;
@@ -44,14 +49,15 @@ export class Environment {
     private readonly dependencies: EnvironmentDependencies,
   ) {
     this.disk = new DiskRoom(options.path, dependencies.clock);
+    this.unguardExit = guardExit(() => this.underWay.size > 0);
   }
 
   /** CONFIG_INVALID, in one line, for a folder that cannot be used. */
   static open(options: EnvironmentOptions, dependencies: EnvironmentDependencies): Environment {
     const { path, mapSizeBytes } = options;
+    checkMapSize(mapSizeBytes);
+    checkFolder(path);
     try {
-      mkdirSync(path, { recursive: true });
-      accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
       const db = open<Buffer, Key>({
         path,
         noSubdir: false,
@@ -65,9 +71,10 @@ export class Environment {
         // all the same, and the promise of its flush stays pending for ever.
         overlappingSync: false,
       });
+      flushFolder(path);
       return new Environment(db, options, dependencies);
     } catch (error) {
-      throw unusable(path, error);
+      throw unusableFolder(path, error);
     }
   }
 
@@ -80,17 +87,17 @@ export class Environment {
    */
   async transact<T>(work: () => T): Promise<T> {
     if (this.closing) throw new PipelineError('QUEUE_UNAVAILABLE', 'the queue is closed');
-    if (this.broken || this.underWay >= MAX_TRANSACTIONS) throw this.stuck();
-    this.underWay += 1;
+    if (this.broken || this.underWay.size >= MAX_TRANSACTIONS) throw this.stuck();
     const limit = new AbortController();
     let abandoned = false;
     // A child transaction: it can be undone alone, though lmdb commits several callers' as one.
     const committed = this.db
       .childTransaction(() => (abandoned ? (ABORT as T) : work()))
       .finally(() => {
-        this.underWay -= 1;
+        this.underWay.delete(committed);
         limit.abort(DONE);
       });
+    this.underWay.add(committed);
     const tooLong = this.dependencies.clock.sleep(TRANSACTION_TIMEOUT_MS, limit.signal).then(() => {
       if (limit.signal.aborted) return committed;
       abandoned = true;
@@ -145,12 +152,16 @@ export class Environment {
     return (pagesOf(stats) + pagesOf(stats.free)) * stats.pageSize;
   }
 
+  /** lmdb's own close lets transactions that have not begun fail: they are awaited before. */
   private async shut(): Promise<void> {
     const { clock, logger } = this.dependencies;
     const limit = new AbortController();
-    const closed = this.db.close().catch((error: unknown) => {
-      logger.warn({ error }, 'the embedded queue did not close cleanly');
-    });
+    const closed = Promise.allSettled(this.underWay)
+      .then(() => this.db.close())
+      .then(this.unguardExit)
+      .catch((error: unknown) =>
+        logger.warn({ error }, 'the embedded queue did not close cleanly'),
+      );
     await Promise.race([closed, clock.sleep(CLOSE_TIMEOUT_MS, limit.signal)]);
     limit.abort(DONE);
   }
@@ -168,7 +179,7 @@ export class Environment {
     const reason = await this.reasonOf(error);
     if (isFatal(reason)) this.broken = true;
     await this.disk.look();
-    const explained = toPipelineError(reason, await this.disk.isTight());
+    const explained = toPipelineError(reason, this.disk.isTight);
     if (explained instanceof NoRoomError) {
       this.dependencies.logger.warn({ path: this.options.path }, 'the disk of the queue is full');
     }
@@ -182,7 +193,7 @@ export class Environment {
    * process.
    */
   private async reasonOf(error: unknown): Promise<unknown> {
-    if (!(error instanceof Error && 'commitError' in error)) return error;
+    if (typeof error !== 'object' || error === null || !('commitError' in error)) return error;
     const reason = Promise.resolve(error.commitError).then(
       () => error,
       (why: unknown) => why,
@@ -204,20 +215,10 @@ function pagesOf(tree: TreeStats): number {
   return tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages;
 }
 
-function unusable(path: string, error: unknown): PipelineError {
-  const explained = toPipelineError(error, false);
-  if (explained.code === 'QUEUE_CORRUPT') {
-    return new PipelineError(
-      'QUEUE_CORRUPT',
-      `the queue in "${path}" is damaged: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    );
-  }
-  return new PipelineError(
+function checkMapSize(bytes: number): void {
+  if (Number.isInteger(bytes) && bytes >= SMALLEST_MAP_BYTES && bytes <= LARGEST_MAP_BYTES) return;
+  throw new PipelineError(
     'CONFIG_INVALID',
-    `the folder "${path}" cannot hold a queue (${messageOf(error)}): name one that this user may write to, as in QUEUE_URL=embedded:./data`,
-    { cause: error },
+    `the embedded queue cannot be given ${bytes} bytes: 1 MiB to 16 TiB are expected`,
   );
 }

@@ -11,6 +11,9 @@ const DAMAGED = new Set<unknown>([
   -30_793 /* MDB_INVALID */, -30_784 /* MDB_INCOMPATIBLE */,
 ]);
 
+/** What the decoding of a damaged record throws: JSON that is none, a read past the end. */
+const DECODING_FAILURES = new Set<unknown>(['SyntaxError', 'RangeError']);
+
 const FATAL = -30_795; /* MDB_PANIC: the environment is unusable until it is opened anew */
 const EIO = 5;
 
@@ -40,12 +43,15 @@ export function toPipelineError(error: unknown, diskFull: boolean): PipelineErro
 
 function judge(error: unknown, code: unknown): [ErrorCode, string] {
   if (DAMAGED.has(code)) return ['QUEUE_CORRUPT', "the queue's data is damaged"];
-  // Thrown by the decoding of records: these are the shapes a damaged record takes.
-  if (error instanceof SyntaxError || error instanceof RangeError) {
+  if (DECODING_FAILURES.has(nameOf(error))) {
     return ['QUEUE_CORRUPT', 'a record of the queue is damaged'];
   }
   if (typeof code === 'number') return ['QUEUE_UNAVAILABLE', 'the queue could not be written'];
   return ['INTERNAL', 'the queue engine failed'];
+}
+
+function nameOf(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'name' in error ? error.name : undefined;
 }
 
 function codeOf(error: unknown): unknown {

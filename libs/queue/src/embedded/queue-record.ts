@@ -8,14 +8,15 @@ export interface QueueRecord {
   readonly partitions: number;
 }
 
-const NAME_FORM = /^[A-Za-z0-9_.:-]{1,128}$/;
+/** No control characters: lmdb's order of keys does not hold for them. */
+const NAME_FORM = /^\P{Cc}{1,128}$/u;
 
 /** Within a transaction: reads the queue's record, or makes the queue with one partition. */
 export function openQueueRecord(db: RootDatabase<Buffer, Key>, name: string): QueueRecord {
   if (!NAME_FORM.test(name)) {
     throw new PipelineError(
       'CONFIG_INVALID',
-      `QUEUE_NAME "${name}" cannot be used: letters, digits, "_", ".", ":" and "-", at most 128`,
+      `QUEUE_NAME "${name}" cannot be used: 1 to 128 printable characters are expected`,
     );
   }
   const stored = db.getBinary(queueKey(name));

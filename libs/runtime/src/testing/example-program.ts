@@ -2,10 +2,14 @@
 import { writeSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { defineConfig } from '../config';
-import { env, integer, oneOf } from '../config-fields';
+import { env, flag, integer, oneOf } from '../config-fields';
 import { runProgram } from '../run-program';
 
 const config = defineConfig({
+  handles: env('EXAMPLE_HANDLES', flag(), {
+    default: true,
+    description: 'Whether it leaves handles open that keep a process alive',
+  }),
   fault: env('EXAMPLE_FAULT', oneOf(['none', 'rejection', 'exception', 'never-stops']), {
     default: 'none',
     description: 'What goes wrong once it runs',
@@ -37,13 +41,14 @@ void runProgram({
     fatal: write('fatal'),
     flush: () => undefined,
   }),
-  build: ({ fault, stopMs }) => [
+  build: ({ handles, fault, stopMs }) => [
     {
       name: 'example',
       start: async () => {
-        // Handles that nobody closes.
-        createServer().listen(0, '127.0.0.1');
-        setInterval(() => undefined, 1_000);
+        if (handles) {
+          createServer().listen(0, '127.0.0.1');
+          setInterval(() => undefined, 1_000);
+        }
         if (fault === 'rejection') void Promise.reject(new Error('nobody catches this'));
         if (fault === 'exception') {
           setImmediate(() => {

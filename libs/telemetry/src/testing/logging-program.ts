@@ -15,5 +15,5 @@ const logAll = () => {
   }
 };
 
-// Begins when it is told to, so that the test has its reader in place.
-process.stdin.once('data', logAll);
+// Begins when it is told to, so that the test has its reader in place; and again.
+process.stdin.on('data', logAll);

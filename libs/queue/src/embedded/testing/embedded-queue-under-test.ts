@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock, systemRandom, type Clock } from '@event-pipeline/runtime';
-import { createLogSink } from '@event-pipeline/telemetry/testing';
+import { createLogSink, type LogSink } from '@event-pipeline/telemetry/testing';
 import type { Queue } from '../../queue';
 import type { CreateQueueUnderTest } from '../../testing';
-import { openEmbeddedQueue } from '../embedded-queue';
+import { openEmbeddedQueue, type EmbeddedQueueOptions } from '../embedded-queue';
+import { Environment } from '../environment';
 
 /** The machine's clock, some way ahead: real waits, and a time of day that a test can move. */
 export class ShiftedClock implements Clock {
@@ -23,29 +24,82 @@ export function testFolder(): string {
   return mkdtempSync(join(parent, 'queue-'));
 }
 
-export const createEmbeddedQueueUnderTest: CreateQueueUnderTest = async (options) => {
-  const path = testFolder();
+export type EmbeddedOptions = Partial<Omit<EmbeddedQueueOptions, 'path'>>;
+
+export interface EmbeddedFolder {
+  readonly path: string;
+  readonly clock: ShiftedClock;
+  readonly log: LogSink;
+  /** Opens the queue in the folder. */
+  open(options?: EmbeddedOptions): Promise<Queue>;
+  /** Closes what was opened and removes the folder. */
+  dispose(): Promise<void>;
+}
+
+/** A folder of its own for queues, all on one clock. */
+export function embeddedFolder(path = testFolder()): EmbeddedFolder {
   const clock = new ShiftedClock();
-  const limits = { maxEvents: 0, maxBytes: 0, ...options?.limits };
+  const log = createLogSink();
   const opened: Queue[] = [];
-  const openAnother = async () => {
-    const queue = await openEmbeddedQueue(
-      { path, name: 'event_queue', limits },
-      { clock, random: systemRandom, logger: createLogSink().logger },
-    );
-    opened.push(queue);
-    return queue;
-  };
+  const limits = { maxEvents: 0, maxBytes: 0 };
   return {
-    queue: await openAnother(),
-    openAnother,
-    passTime: (ms) => {
-      clock.aheadMs += ms;
-      return Promise.resolve();
+    path,
+    clock,
+    log,
+    open: async (options) => {
+      const queue = await openEmbeddedQueue(
+        { path, name: 'event_queue', limits, ...options },
+        { clock, random: systemRandom, logger: log.logger },
+      );
+      opened.push(queue);
+      return queue;
     },
     dispose: async () => {
       for (const queue of opened) await queue.close();
       rmSync(path, { recursive: true, force: true });
     },
   };
+}
+
+export const createEmbeddedQueueUnderTest: CreateQueueUnderTest = async (options) => {
+  const folder = embeddedFolder();
+  const limits = { maxEvents: 0, maxBytes: 0, ...options?.limits };
+  const openAnother = () => folder.open({ limits });
+  return {
+    queue: await openAnother(),
+    openAnother,
+    passTime: (ms) => {
+      folder.clock.aheadMs += ms;
+      return Promise.resolve();
+    },
+    dispose: folder.dispose,
+  };
 };
+
+/** Every key of the database by its kind: how many of each there are. */
+export async function countKeys(folder: EmbeddedFolder): Promise<Record<string, number>> {
+  return withEnvironment(folder, ({ db }) => {
+    const kinds: Record<string, number> = {};
+    for (const { key } of db.getRange()) {
+      const kind = String((key as unknown[])[2] ?? (key as unknown[])[1]);
+      kinds[kind] = (kinds[kind] ?? 0) + 1;
+    }
+    return kinds;
+  });
+}
+
+/** Looks at, or damages, the database below the queue. */
+export async function withEnvironment<T>(
+  { path, clock, log }: EmbeddedFolder,
+  work: (environment: Environment) => T | Promise<T>,
+): Promise<T> {
+  const environment = Environment.open(
+    { path, mapSizeBytes: 2 ** 30 },
+    { clock, logger: log.logger },
+  );
+  try {
+    return await work(environment);
+  } finally {
+    await environment.close();
+  }
+}

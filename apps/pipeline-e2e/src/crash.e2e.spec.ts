@@ -1,0 +1,131 @@
+import { eventIds, writeEventsFile } from './harness/events-file';
+import { runProducer, startCollector, startProducer, startWorker } from './harness/program';
+import { ENGINES, redisEngine } from './harness/queue-engine';
+import { Record } from './harness/record';
+import { Scratch } from './harness/scratch';
+import { until } from './harness/until';
+
+const scratch = new Scratch();
+afterEach(() => scratch.clean());
+
+describe.each(ENGINES)('crashes on the %s engine', (_, createEngine) => {
+  it('kill -9 of a worker with leases held, twice: every event is processed, no lease is left', async () => {
+    const count = 5_000;
+    const engine = await createEngine(scratch);
+    const record = await Record.create('single', scratch);
+    const file = await writeEventsFile(count, scratch);
+    const { address } = await startCollector(engine.variables, scratch);
+    await runProducer(address, ['--file', file], scratch);
+
+    const variables = {
+      ...engine.variables,
+      ...record.variables,
+      WORKER_LEASE_MS: '1000',
+      WORKER_BATCH_SIZE: '100',
+    };
+    for (let crash = 1; crash <= 2; crash++) {
+      const { program } = await startWorker(variables, scratch);
+      const before = record.eventIds.length;
+      await until(
+        'the worker is in the middle of batches',
+        () => record.eventIds.length > before + 250,
+      );
+      await program.kill9();
+      const { leases, leased } = await engine.stats();
+      expect(leases).toBeGreaterThan(0);
+      expect(leased).toBeGreaterThan(0);
+    }
+
+    await startWorker(variables, scratch);
+    const stats = await engine.drained();
+    expect(stats).toMatchObject({ enqueued: count, processed: count, dead: 0, leases: 0 });
+    expect(stats.expiredLeases).toBeGreaterThan(1);
+    expect([...new Set(record.eventIds)].sort()).toEqual(eventIds(count));
+  }, 120_000);
+
+  it('kill -9 of the collector in mid-stream: what it acknowledged is processed', async () => {
+    const count = 60_000;
+    const engine = await createEngine(scratch);
+    const record = await Record.create('batch', scratch);
+    const file = await writeEventsFile(count, scratch);
+    const collector = await startCollector(engine.variables, scratch);
+    await startWorker({ ...engine.variables, ...record.variables }, scratch);
+
+    const producer = startProducer(collector.address, ['--file', file], scratch);
+    await until('events arrive', async () => (await engine.stats()).enqueued > 5_000);
+    await collector.program.kill9();
+    const port = collector.address.split(':')[1] ?? '';
+    await startCollector({ ...engine.variables, COLLECTOR_PORT: port }, scratch);
+
+    expect(await producer.exited).toEqual({ code: 0, signal: null });
+    expect(JSON.parse(producer.stdout)).toMatchObject({ acknowledged: count });
+    await engine.drained();
+    expect([...new Set(record.eventIds)].sort()).toEqual(eventIds(count));
+  }, 120_000);
+
+  it('SIGTERM of the collector under load: exit code 0, and what it acknowledged is processed', async () => {
+    const count = 60_000;
+    const engine = await createEngine(scratch);
+    const record = await Record.create('batch', scratch);
+    const file = await writeEventsFile(count, scratch);
+    const collector = await startCollector(engine.variables, scratch);
+    await startWorker({ ...engine.variables, ...record.variables }, scratch);
+
+    const producer = startProducer(collector.address, ['--file', file], scratch);
+    await until('events arrive', async () => (await engine.stats()).enqueued > 5_000);
+    expect(await collector.program.stop()).toEqual({ code: 0, signal: null });
+    const port = collector.address.split(':')[1] ?? '';
+    await startCollector({ ...engine.variables, COLLECTOR_PORT: port }, scratch);
+
+    expect(await producer.exited).toEqual({ code: 0, signal: null });
+    expect(JSON.parse(producer.stdout)).toMatchObject({ acknowledged: count });
+    await engine.drained();
+    expect([...new Set(record.eventIds)].sort()).toEqual(eventIds(count));
+  }, 120_000);
+
+  it('SIGTERM of a worker in mid-batch: exit code 0, its events go on at once, uncounted', async () => {
+    const count = 3_000;
+    const engine = await createEngine(scratch);
+    const record = await Record.create('single', scratch);
+    const file = await writeEventsFile(count, scratch);
+    const { address } = await startCollector(engine.variables, scratch);
+    await runProducer(address, ['--file', file], scratch);
+
+    const variables = { ...engine.variables, ...record.variables, WORKER_LEASE_MS: '600000' };
+    const { program } = await startWorker(variables, scratch);
+    await until('the worker is in the middle of batches', () => record.eventIds.length > 200);
+    expect(await program.stop()).toEqual({ code: 0, signal: null });
+    expect(await engine.stats()).toMatchObject({ leased: 0, leases: 0 });
+
+    await startWorker(variables, scratch);
+    expect(await engine.drained()).toMatchObject({
+      processed: count,
+      expiredLeases: 0,
+      retried: 0,
+    });
+    expect(record.eventIds.sort()).toEqual(eventIds(count));
+  }, 120_000);
+});
+
+describe('crashes of Redis', () => {
+  it('kill -9 of Redis during ingest, restarted: every acknowledged event is processed', async () => {
+    const count = 60_000;
+    const engine = await redisEngine(scratch);
+    const record = await Record.create('batch', scratch);
+    const file = await writeEventsFile(count, scratch);
+    const variables = { ...engine.variables, WORKER_LEASE_MS: '2000' };
+    const { address } = await startCollector(variables, scratch);
+    await startWorker({ ...variables, ...record.variables }, scratch);
+
+    const producer = startProducer(address, ['--file', file], scratch);
+    for (const enqueued of [5_000, 25_000]) {
+      await until('events arrive', async () => (await engine.stats()).enqueued > enqueued);
+      await engine.redis.kill9();
+      await engine.redis.restart();
+    }
+    expect(await producer.exited).toEqual({ code: 0, signal: null });
+    expect(JSON.parse(producer.stdout)).toMatchObject({ acknowledged: count, rejected: 0 });
+    await engine.drained();
+    expect([...new Set(record.eventIds)].sort()).toEqual(eventIds(count));
+  }, 120_000);
+});

@@ -1,0 +1,6 @@
+export * from './harness/events-file';
+export * from './harness/program';
+export * from './harness/queue-engine';
+export * from './harness/record';
+export * from './harness/scratch';
+export * from './harness/until';

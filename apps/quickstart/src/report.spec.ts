@@ -1,0 +1,89 @@
+import { Address } from './addresses';
+import type { QueueFigures } from './queue-figures';
+import { type RunResult, isComplete, listeningText, summaryText, tryNextText } from './report';
+
+const figures = (changes: Partial<QueueFigures>): QueueFigures => ({
+  processed: 0,
+  dead: 0,
+  left: 0,
+  delayed: 0,
+  endToEnd: [],
+  ...changes,
+});
+
+const run = (changes: Partial<RunResult> = {}): RunResult => ({
+  wanted: 10_000,
+  producer: { sent: 10_000, acknowledged: 10_000, rejected: 0, seconds: 0.4 },
+  before: figures({ processed: 500, dead: 3 }),
+  after: figures({
+    processed: 10_500,
+    dead: 3,
+    endToEnd: [
+      { upperBound: 0.025, count: 6_000 },
+      { upperBound: 0.5, count: 9_950 },
+      { upperBound: Infinity, count: 10_000 },
+    ],
+  }),
+  seconds: 0.5,
+  ...changes,
+});
+
+const place = {
+  addresses: {
+    grpc: new Address('0.0.0.0', 50_051),
+    collectorHttp: new Address('127.0.0.1', 9_101),
+    workerHttp: new Address('::1', 9_102),
+  },
+  queue: 'embedded, in .data/queue',
+  logs: '.data/logs',
+};
+
+describe('the summary', () => {
+  it('counts only what this run added to the figures of the queue', () => {
+    expect(summaryText(run()).split('\n')).toEqual([
+      '  sent                    10,000',
+      '  acknowledged            10,000',
+      '  processed               10,000',
+      '  dead                         0',
+      '  left in the queue            0',
+      '  end to end              20,000 events/s (0.50 s)',
+      '  latency           p50 ≤ 25 ms, p99 ≤ 500 ms',
+      "                    (received to processed, by the worker's histogram)",
+    ]);
+  });
+
+  it('names rejected events where there are some', () => {
+    const producer = { sent: 10_000, acknowledged: 9_990, rejected: 10, seconds: 1 };
+    expect(summaryText(run({ producer }))).toMatch(/^ {2}rejected +10$/m);
+  });
+
+  it('leaves the latency out where nothing was processed', () => {
+    const text = summaryText(run({ after: figures({ processed: 500, dead: 3, left: 10_000 }) }));
+    expect(text).not.toContain('latency');
+    expect(text).toMatch(/left in the queue +10,000$/m);
+  });
+
+  it('says that a run is complete only when every wanted event was processed', () => {
+    expect(isComplete(run())).toBe(true);
+    expect(isComplete(run({ after: figures({ processed: 10_499, dead: 4 }) }))).toBe(false);
+  });
+});
+
+describe('what is said after the summary', () => {
+  it('names addresses that a client on this machine can reach', () => {
+    const text = listeningText(place);
+    expect(text).toContain('127.0.0.1:50051');
+    expect(text).toContain('http://[::1]:9102');
+  });
+
+  it('tells the producer the address where it is not the usual one', () => {
+    const addresses = { ...place.addresses, grpc: new Address('127.0.0.1', 50_052) };
+    expect(tryNextText({ ...place, addresses })).toContain('--collector 127.0.0.1:50052');
+    expect(tryNextText(place)).not.toContain('--collector');
+  });
+
+  it('fits into 80 columns', () => {
+    const text = [summaryText(run()), listeningText(place), tryNextText(place)].join('\n');
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
+  });
+});

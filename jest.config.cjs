@@ -1,2 +1,7 @@
-/** Every project at once; each has a configuration of its own. */
-module.exports = { projects: ['<rootDir>/apps/*', '<rootDir>/libs/*', '<rootDir>/tools'] };
+const { testTimeout } = require('./jest.preset.cjs');
+
+/** Every project at once. Of a project's own configuration jest then passes over the time limit. */
+module.exports = {
+  projects: ['<rootDir>/apps/*', '<rootDir>/libs/*', '<rootDir>/tools'],
+  testTimeout,
+};

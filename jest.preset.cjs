@@ -12,6 +12,9 @@ const moduleNameMapper = Object.fromEntries(
   Object.entries(paths).map(([name, [target]]) => [`^${name}$`, path.join(root, target)]),
 );
 
+/** Generous: a slow machine is no failure. */
+const testTimeout = 30_000;
+
 /** The jest configuration of the project in the given folder. */
 module.exports = (projectDir) => ({
   displayName: path.basename(projectDir),
@@ -31,5 +34,7 @@ module.exports = (projectDir) => ({
     '^.+\\.lua$': path.join(root, 'tools/jest/text-transform.cjs'),
   },
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'lua'],
-  testTimeout: 30_000,
+  testTimeout,
 });
+
+module.exports.testTimeout = testTimeout;

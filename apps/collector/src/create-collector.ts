@@ -6,6 +6,7 @@ import {
   createMetrics,
   type Logger,
   type Metrics,
+  type Readiness,
 } from '@event-pipeline/telemetry';
 import type { CollectorConfig } from './collector-config';
 import { EventService } from './grpc/event-service';
@@ -69,14 +70,18 @@ export async function createCollector(
     host: config.httpHost,
     ...config.httpPort,
     portVariable: 'COLLECTOR_HTTP_PORT',
-    readiness: () =>
-      Promise.resolve({ ready: probe.available, reason: probe.available ? 'ok' : probe.problem }),
+    readiness: () => Promise.resolve(readiness(service, probe)),
     metrics,
     logger,
   });
 
   // Stopped in reverse: the server drains while batcher and queue still work.
   return [http, closing(queue), batcher, probe, server];
+}
+
+function readiness(service: EventService, probe: QueueProbe): Readiness {
+  if (service.isDraining) return { ready: false, reason: 'the collector is shutting down' };
+  return { ready: probe.available, reason: probe.available ? 'ok' : probe.problem };
 }
 
 function closing(queue: { close(): Promise<void> }): Component {

@@ -96,12 +96,18 @@ describe('the feed', () => {
     expect(take(feed)).toBe(0);
   });
 
-  it('ends a wait for input when its time is over, and leaves no timer behind', async () => {
-    const { source } = ndjsonFrom(new PassThrough());
+  it('ends a wait for input with the input or with its time, and leaves no timer behind', async () => {
+    const input = new PassThrough();
+    const { source } = ndjsonFrom(input);
     const feed = new EventFeed({ source, rate: 0, clock, stop: stop.signal });
-    const waiting = feed.wait(1_000);
+    const inVain = feed.wait(1_000);
     await clock.advance(1_000);
+    await inVain;
+    expect(take(feed)).toBe(0);
+    const waiting = feed.wait(1_000);
+    input.write('{"type":"a"}\n');
     await waiting;
+    expect(take(feed)).toBe(1);
     expect(clock.sleeping).toBe(0);
     source.close();
   });

@@ -111,6 +111,23 @@ describe('a run', () => {
     expect(run.tally).toMatchObject({ sent: 10, unknown: 10 });
   });
 
+  it('gives up when the collector goes away for good, be everything sent answered or not', async () => {
+    const { address } = await collect({
+      streams: [
+        endAfter(5, (answer) => {
+          const details = { retryDelayMs: 1, summary: summaryOf({ accepted: 10_000 }) };
+          answer(failure(status.UNAVAILABLE, 'draining', details));
+          setImmediate(() => collector?.stop());
+        }),
+      ],
+    });
+    const run = startRun(address, ['--count', '10000', '--timeout', '1.5']);
+    expect((await run.outcome).early?.why).toBe('stalled');
+    const { sent, acknowledged, unknown } = run.tally;
+    expect(acknowledged + unknown).toBe(sent);
+    expect(run.notices[0]).toMatch(/^UNAVAILABLE: draining; \d+ events will be sent again$/);
+  });
+
   /** What a stream may meet after some events; `rest` is how many of them it leaves unanswered. */
   const fate = fc.record({
     after: fc.integer({ min: 1, max: 60 }),

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { EventServiceClient } from '@event-pipeline/contracts';
 import { messageOf, type Clock, type Random } from '@event-pipeline/runtime';
 import { openClients, waitForCollector } from './collector-clients';
 import { EventFeed } from './event-feed';
@@ -45,8 +46,10 @@ const CONNECT_NOTICE_MS = 300;
 const ANSWER_GRACE_MS = 5_000;
 /** How long one unary request may take before it is sent again. */
 const REQUEST_MS = 10_000;
+/** A lost connection is looked for in steps of this length. */
+const RECONNECT_LOOK_MS = 1_000;
 /** Of notices that come in crowds, one in this time is passed on. */
-const NOTICE_INTERVAL_MS = 2_000;
+const NOTICE_INTERVAL_MS = 5_000;
 /** Bytes kept until acknowledged: of one connection at most, and of all of them together. */
 const MAX_WINDOW_BYTES = 8 * 1_048_576;
 const MAX_ALL_WINDOWS_BYTES = 64 * 1_048_576;
@@ -79,6 +82,8 @@ class Run {
   readonly #over = new AbortController();
   #early: EarlyEnd | undefined;
   #noticedAt = -Infinity;
+  /** Lanes that wait for their connection. */
+  #reconnecting = 0;
 
   constructor(options: ProducerOptions, source: EventSource, deps: RunDeps) {
     this.#options = options;
@@ -140,7 +145,7 @@ class Run {
   #watch(): Promise<void> {
     const { clock, tally } = this.#deps;
     const { timeoutMs, collector } = this.#options;
-    const limits = { clock, tally, limitMs: timeoutMs };
+    const limits = { clock, tally, limitMs: timeoutMs, waiting: () => this.#reconnecting > 0 };
     return watchForStall(limits, this.#over.signal, () => {
       const waited = `${timeoutMs / 1_000} s`;
       this.#end('stalled', `the collector at ${collector} has answered nothing for ${waited}`);
@@ -162,6 +167,7 @@ class Run {
       limits: { batchSize, windowBytes, requestMs: REQUEST_MS },
       stop: this.#stop.signal,
       giveUp: this.#giveUp.signal,
+      beforeRetry: (ms) => this.#beforeRetry(client, ms),
       stopRun: (reason) => this.#end('refused', reason),
       notice: (text) => this.#crowdedNotice(text),
     }));
@@ -174,6 +180,18 @@ class Run {
       // A bug: the other connections finish what they have sent, and the run says so.
       this.#end('refused', `internal error: ${messageOf(error)}`);
     }
+  }
+
+  async #beforeRetry(client: EventServiceClient, ms: number): Promise<void> {
+    const { clock } = this.#deps;
+    const { signal } = this.#stop;
+    this.#reconnecting += 1;
+    await clock.sleep(ms, signal);
+    while (!signal.aborted) {
+      if (await waitForCollector([client], { clock, timeoutMs: RECONNECT_LOOK_MS }, signal)) break;
+      this.#crowdedNotice(`waiting for collector at ${this.#options.collector}`);
+    }
+    this.#reconnecting -= 1;
   }
 
   /** The first reason counts. */

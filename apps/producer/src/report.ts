@@ -38,7 +38,7 @@ export interface Report {
   };
   /** The first of them in full. */
   readonly rejections: readonly ReportedRejection[];
-  /** What the collector answered; null where it answered nothing. */
+  /** All answers taken together; null where there was none or the run ended early. */
   readonly serverResponse: { readonly success: boolean } | null;
 }
 
@@ -80,7 +80,10 @@ export function createReport(input: ReportInput): Report {
       p99Ms: roundOrNull(latency.quantile(0.99)),
     },
     rejections: tally.rejections,
-    serverResponse: tally.answered ? { success: tally.success } : null,
+    serverResponse:
+      tally.answered && outcome.early === undefined
+        ? { success: tally.success && acknowledged === sent }
+        : null,
   };
 }
 
@@ -89,9 +92,9 @@ const SHOWN_REJECTIONS = 10;
 
 /** The report for people. */
 export function formatReport(report: Report, positionName: 'line' | 'event'): string {
-  const { early, serverResponse } = report;
+  const { serverResponse } = report;
   const lines: string[] = [];
-  if (early === null && serverResponse !== null) {
+  if (serverResponse !== null) {
     const answer = `{ success: ${String(serverResponse.success)} }`;
     lines.push(`Finished streaming events. Server response: ${answer}`);
   }

@@ -62,6 +62,8 @@ async function sendEvents(
   signals: SignalWatch,
 ): Promise<number> {
   const { clock } = host;
+  // A reader of messages that went away is no reason to stop sending.
+  stderr.on('error', () => undefined);
   const tally = new Tally();
   const progress = createProgress(stderr, tally, clock);
   let badLines = 0;

@@ -15,6 +15,8 @@ export interface Lane {
   readonly stop: AbortSignal;
   /** Aborts when waiting for answers shall end, too: calls under way are cancelled. */
   readonly giveUp: AbortSignal;
+  /** Waits for `ms`, then until the connection is up; ends early with `stop`. */
+  beforeRetry(ms: number): Promise<void>;
   /** Ends the whole run for a reason that sending again cannot mend. */
   stopRun(reason: string): void;
   /** Tells people what goes on; shortened where there is much of it. */

@@ -7,13 +7,15 @@ describe('the watch for a collector that answers nothing', () => {
   let tally: Tally;
   let over: AbortController;
   let stalls: number;
+  let waiting: boolean;
   let watching: Promise<void>;
   beforeEach(() => {
     clock = new SimulatedClock();
     tally = new Tally();
     over = new AbortController();
     stalls = 0;
-    const limits = { clock, tally, limitMs: 30_000 };
+    waiting = false;
+    const limits = { clock, tally, limitMs: 30_000, waiting: () => waiting };
     watching = watchForStall(limits, over.signal, () => (stalls += 1));
   });
   afterEach(async () => {
@@ -41,6 +43,12 @@ describe('the watch for a collector that answers nothing', () => {
     await clock.advance(29_000);
     expect(stalls).toBe(0);
     await clock.advance(2_000);
+    expect(stalls).toBe(1);
+  });
+
+  it('counts time in which a connection is waited for', async () => {
+    waiting = true;
+    await clock.advance(31_000);
     expect(stalls).toBe(1);
   });
 

@@ -4,13 +4,21 @@ import type { Tally } from './tally';
 /** Longest time between two looks. */
 const LOOK_MS = 1_000;
 
+export interface StallLimits {
+  readonly clock: Clock;
+  readonly tally: Tally;
+  readonly limitMs: number;
+  /** Whether something waits for the collector beside the events sent. */
+  readonly waiting: () => boolean;
+}
+
 /**
- * Calls `onStall` once when events have been waiting for an answer for `limitMs` in which no answer
- * came at all. Time in which nothing is outstanding does not count: a slow input is no stall.
- * Resolves when the signal aborts or after the stall.
+ * Calls `onStall` once when the collector has been waited for during `limitMs` without any answer.
+ * Time in which nothing waits for it does not count: a slow input is no stall. Resolves when the
+ * signal aborts or after the stall.
  */
 export async function watchForStall(
-  { clock, tally, limitMs }: { clock: Clock; tally: Tally; limitMs: number },
+  { clock, tally, limitMs, waiting }: StallLimits,
   signal: AbortSignal,
   onStall: () => void,
 ): Promise<void> {
@@ -21,7 +29,7 @@ export async function watchForStall(
     await clock.sleep(lookMs, signal);
     if (signal.aborted) return;
     const now = clock.monotonic();
-    if (tally.settled !== settled || tally.outstanding === 0) {
+    if (tally.settled !== settled || (tally.outstanding === 0 && !waiting())) {
       settled = tally.settled;
       movedAt = now;
     } else if (now - movedAt >= limitMs) {

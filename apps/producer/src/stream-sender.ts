@@ -65,13 +65,13 @@ async function recover(
 ): Promise<void> {
   if (failure.action === 'stop') return lane.stopRun(failure.text);
   if (failure.action === 'next') {
-    lane.notice(`${failure.text}; ${window.size} events given up`);
+    lane.notice(`${failure.text}; ${window.sent} events given up`);
     return window.giveUp();
   }
   if (lane.stop.aborted) return;
-  lane.notice(`${failure.text}; ${window.size} events will be sent again`);
+  lane.notice(`${failure.text}; ${window.sent} events will be sent again`);
   const delay = retryDelayMs(failures, failure.retryDelayMs, lane.random);
-  await lane.clock.sleep(delay, lane.stop);
+  await lane.beforeRetry(delay);
 }
 
 /** Sends the window, and what fits behind it, in one stream; resolves with its answer. */

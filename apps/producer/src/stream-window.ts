@@ -24,6 +24,11 @@ export class StreamWindow {
     return this.#events.length;
   }
 
+  /** How many of them were written to some stream already. */
+  get sent(): number {
+    return this.#sent;
+  }
+
   get bytes(): number {
     return this.#bytes;
   }
@@ -76,11 +81,11 @@ export class StreamWindow {
     if (ambiguous) this.#ambiguous = Math.max(this.#ambiguous, this.#written);
   }
 
-  /** Gives up what is left: it is not sent (again). */
+  /** Gives up what was sent and is still here. What was not sent yet stays. */
   giveUp(): void {
     this.#tally.unknown += this.#ambiguous;
     this.#tally.failed += this.#sent - this.#ambiguous;
-    this.#drop(this.#events.length);
+    this.#drop(this.#sent);
   }
 
   #settle({ accepted, rejected, rejections }: StreamSummary): void {

@@ -116,7 +116,7 @@ describe('sending by PublishEvents', () => {
   it('keeps requests of large events far below what the collector takes', async () => {
     const { address } = await collect();
     const line = JSON.stringify({ type: 'large', data: 'x'.repeat(400_000) });
-    const { source } = ndjsonFrom(Array<string>(12).fill(`${line}\n`));
+    const { source } = ndjsonFrom([`${line}\n`.repeat(12)]);
     const run = startRun(address, ['--mode', 'unary'], source);
     await run.outcome;
     expect(run.tally.acknowledged).toBe(12);

@@ -46,7 +46,7 @@ async function publish(events: readonly OutgoingEvent[], lane: Lane): Promise<vo
     if (failure.action === 'again' && !lane.stop.aborted) {
       const delay = retryDelayMs(failures, failure.retryDelayMs, random);
       lane.notice(`${failure.text}; ${events.length} events will be sent again`);
-      await clock.sleep(delay, lane.stop);
+      await lane.beforeRetry(delay);
     }
     if (failure.action !== 'again' || lane.stop.aborted) {
       if (ambiguous) tally.unknown += events.length;

@@ -161,6 +161,29 @@ describe('a consumer', () => {
     await scene.expectLeft({ processed: 200 });
   });
 
+  it('asks for several leases at once while leases are full, and for one at a time otherwise', async () => {
+    const scene = new Scene();
+    await scene.put(1, 200);
+    let asking = 0;
+    const most: number[] = [0];
+    const receive = scene.queue.receive.bind(scene.queue);
+    scene.queue.receive = async (request) => {
+      most.push(Math.max(most.pop() as number, ++asking));
+      await scene.clock.sleep(5);
+      asking--;
+      return receive(request);
+    };
+    await scene.start(() => undefined, { concurrency: 4 });
+    await scene.advance(2_000);
+    await scene.expectLeft({ processed: 200 });
+    most.push(0);
+    for (let n = 201; n < 205; n++) {
+      await scene.put(n, n);
+      await scene.advance(2_000);
+    }
+    expect(most).toEqual([4, 1]);
+  });
+
   it('keeps one wait on an empty partition, not one for each of its loops', async () => {
     const scene = new Scene();
     await scene.start(() => undefined, { concurrency: 8 });
@@ -333,6 +356,15 @@ describe('a lease of a consumer', () => {
     await scene.expectLeft({ processed: 1 });
   });
 
+  it('is not extended any more while it is being settled', async () => {
+    const scene = new Scene();
+    await scene.put(1, 1);
+    scene.queue.next('settle', ({ proceed }) => scene.clock.sleep(2 * LEASE_MS).then(proceed));
+    await scene.start(() => undefined);
+    await scene.advance(3 * LEASE_MS);
+    expect(scene.queue.callsOf('extend')).toEqual([]);
+  });
+
   it('that was settled by a call without an answer is counted as ambiguous, and nothing else happens', async () => {
     const scene = new Scene();
     await scene.put(1, 3);
@@ -405,17 +437,18 @@ describe('what another worker left behind', () => {
     await scene.expectLeft({ processed: 100 });
   });
 
-  it('is worked off soon, also where many such events wait and nothing else', async () => {
+  it('is worked off soon, also where many such events wait', async () => {
     const scene = new Scene();
     await scene.put(1, 50);
     for (let i = 0; i < 50; i++) await scene.leaseAndDie(1);
     await scene.expire();
     expect(await scene.memory.stats(0)).toMatchObject({ suspect: 50 });
+    await scene.put(51, 90);
     const seen: number[] = [];
     await scene.start(({ n }) => void seen.push(n), { concurrency: 4 });
     await scene.advance(100);
-    expect(seen.sort((a, b) => a - b)).toEqual(range(1, 50));
-    await scene.expectLeft({ processed: 50 });
+    expect(seen.sort((a, b) => a - b)).toEqual(range(1, 90));
+    await scene.expectLeft({ processed: 90 });
   });
 
   it('does not keep the other events waiting when another worker takes it first, each time', async () => {
@@ -653,24 +686,49 @@ describe('whether a consumer is alive', () => {
 });
 
 describe('a mistake in a part of the consumer', () => {
-  it('costs one turn and does not end the loop', async () => {
+  it.each([
+    ['in hand with others', false],
+    ['alone', true],
+  ])('costs one turn and does not end the loop: an event %s', async (_, isolated) => {
     const scene = new Scene();
-    await scene.put(1, 20);
+    await scene.put(1, 1);
+    if (isolated) {
+      await scene.leaseAndDie(1);
+      await scene.expire();
+    }
     let broken = true;
     const seen: number[] = [];
     const consumer = await scene.start(({ n }) => void seen.push(n), {
       observer: {
-        onLease: () => {
-          if (!broken) return;
+        onLease: (lease) => {
+          if (!broken || lease.isolated !== isolated) return;
           broken = false;
           throw new Error('an observer that throws');
         },
       },
     });
+    await scene.advance(5_000);
+    expect(broken).toBe(false);
+    expect(scene.messagesAt('warn')).toContain('a turn of the consumer failed');
+    await scene.put(2, 20);
     await scene.advance(LONG);
     expect(seen.sort((a, b) => a - b)).toEqual(range(1, 20));
     expect(consumer.stalledReason()).toBeUndefined();
-    expect(scene.messagesAt('warn')).toContain('a turn of the consumer failed');
+    await scene.expectLeft({ processed: 20 });
+  });
+
+  it('in the choice of a partition does not end the loop either', async () => {
+    const scene = new Scene();
+    await scene.put(1, 20);
+    let broken = true;
+    const partitionCount = scene.queue.partitionCount.bind(scene.queue);
+    scene.queue.partitionCount = () => {
+      if (!broken) return partitionCount();
+      broken = false;
+      throw new Error('a count that throws');
+    };
+    await scene.start(() => undefined);
+    await scene.advance(LONG);
     await scene.expectLeft({ processed: 20 });
   });
 });

@@ -75,7 +75,6 @@ export class Consumer<E> implements Component {
   private readonly work: LeaseWork<E>;
   private readonly isolations = new Map<number, { pending: boolean; notBefore: number }>();
   private ended: Promise<unknown> | undefined;
-  private loopsLeft = 0;
 
   constructor(private readonly options: ConsumerOptions<E>) {
     const { queue, clock, random, logger, leaseMs } = options;
@@ -115,7 +114,6 @@ export class Consumer<E> implements Component {
       onReclaimed: (partition, reclaimed) => observer?.onReclaimed?.(partition, reclaimed),
     });
     this.heartbeat.beat();
-    this.loopsLeft = concurrency;
     const loops = Array.from({ length: concurrency }, () => this.loop());
     this.ended = Promise.all([...loops, reclaim.run(this.draining.signal)]);
   }
@@ -144,7 +142,6 @@ export class Consumer<E> implements Component {
    */
   stalledReason(): string | undefined {
     if (this.ended === undefined || this.draining.signal.aborted) return undefined;
-    if (this.loopsLeft < this.options.concurrency) return 'a loop of the consumer has ended';
     const { age } = this.heartbeat;
     if (this.work.inHand > 0 || age < STALLED_AFTER_MS) return undefined;
     return `the consumer has made no turn for ${Math.round(age / 1_000)} s`;
@@ -152,21 +149,17 @@ export class Consumer<E> implements Component {
 
   private async loop(): Promise<void> {
     const { signal } = this.draining;
-    try {
-      for (;;) {
-        const partition = await this.rota.next();
+    while (!signal.aborted) {
+      let partition: number | undefined;
+      try {
+        partition = await this.rota.next();
         this.heartbeat.beat();
-        if (partition === undefined) return;
-        try {
-          await this.turn(partition);
-        } catch (error) {
-          this.failures.warn(error, { partition }, 'a turn of the consumer failed');
-          this.rota.again(partition);
-          await this.options.clock.sleep(PAUSE_AFTER_FAILURE_MS, signal);
-        }
+        if (partition !== undefined) await this.turn(partition);
+      } catch (error) {
+        this.failures.warn(error, { partition }, 'a turn of the consumer failed');
+        if (partition !== undefined) this.rota.again(partition);
+        await this.options.clock.sleep(PAUSE_AFTER_FAILURE_MS, signal);
       }
-    } finally {
-      this.loopsLeft--;
     }
   }
 

@@ -30,7 +30,6 @@ export class LeaseVerdicts<E> {
   private readonly doneEvents: (E | undefined)[];
   private readonly isDone: Uint8Array;
   private firstFailure: FailureSample | undefined;
-  private closed = false;
 
   constructor(private readonly size: number) {
     this.exceptions = new Array<SettleException | undefined>(size);
@@ -39,20 +38,17 @@ export class LeaseVerdicts<E> {
   }
 
   done(index: number, event: E): void {
-    if (this.closed) return;
     this.isDone[index] = 1;
     this.doneEvents[index] = event;
   }
 
   failed(exception: SettleException, sample: FailureSample): void {
-    if (this.closed) return;
     this.exceptions[exception.index] = exception;
     this.firstFailure ??= sample;
   }
 
-  /** The outcome as it stands. Verdicts that come later, from a handler given up on, are ignored. */
-  close(): LeaseOutcome<E> {
-    this.closed = true;
+  /** The outcome as it stands; verdicts that come later do not change it. */
+  outcome(): LeaseOutcome<E> {
     const exceptions: SettleException[] = [];
     const done: E[] = [];
     const dead: Partial<Record<DeadReason, number>> = {};

@@ -81,7 +81,7 @@ export class LeaseRun<E> {
 
   /** What became of the events, as it stands now; those without a verdict are given back. */
   outcome(): LeaseOutcome<E> {
-    return this.verdicts.close();
+    return this.verdicts.outcome();
   }
 
   private isOver(): boolean {

@@ -28,8 +28,6 @@ export const rawEventService = {
 export interface EventServiceParts extends EventStreamParts {
   readonly batches: BatchIntake;
   readonly clock: Clock;
-  /** Called for errors that are bugs; the client learns only that there was one. */
-  readonly onInternalError: (error: PipelineError) => void;
 }
 
 /** EventService: takes calls, hands them to the ingest path, and knows which are open. */
@@ -43,6 +41,11 @@ export class EventService {
   /** For Server.addService. No handler throws or rejects: grpc-js would leave the client hanging. */
   get handlers(): UntypedServiceImplementation {
     return { streamEvents: this.streamEvents, publishEvents: this.publishEvents };
+  }
+
+  /** True from the moment it refuses new calls. */
+  get isDraining(): boolean {
+    return this.draining !== undefined;
   }
 
   /** Refuses new calls, ends every open one, and resolves when the last is answered. */

@@ -1,9 +1,9 @@
 import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { Rejection, StreamSummary } from '@event-pipeline/contracts';
-import { messageOf, type FlowController, type PipelineError } from '@event-pipeline/runtime';
+import { messageOf, PipelineError, type FlowController } from '@event-pipeline/runtime';
 import { EVENT_OVERHEAD_BYTES } from '../ingest/batch-intake';
 import type { Batcher, EventOwner } from '../ingest/batcher';
-import type { EventIngestor } from '../ingest/event-ingestor';
+import type { EventIngestor, Verdict } from '../ingest/event-ingestor';
 import type { IntakeObserver } from '../intake-observer';
 import { toServiceError } from './status-mapping';
 
@@ -14,6 +14,8 @@ export interface EventStreamParts {
   readonly batcher: Batcher;
   readonly flow: FlowController;
   readonly observer: IntakeObserver;
+  /** Called for errors that are bugs; the client learns only that there was one. */
+  readonly onInternalError: (error: PipelineError) => void;
 }
 
 /** Rejections that a summary lists in full; the rest is counted. */
@@ -129,15 +131,24 @@ export class EventStream implements EventOwner {
   private take(bytes: Buffer, cost: number): void {
     const index = this.received++;
     this.parts.observer.received(1);
-    const { body, rejection } = this.parts.ingestor.judge(bytes, index);
-    if (rejection) {
+    let verdict: Verdict;
+    try {
+      verdict = this.parts.ingestor.judge(bytes, index);
+    } catch (error) {
+      // A bug of ours ends this stream, not the collector and every other stream with it.
       this.parts.flow.release(1, cost);
-      this.parts.observer.rejected(rejection);
+      this.parts.onInternalError(PipelineError.from(error));
+      this.endEarly(PipelineError.from(error));
+      return;
+    }
+    if (verdict.rejection) {
+      this.parts.flow.release(1, cost);
+      this.parts.observer.rejected(verdict.rejection);
       this.rejected += 1;
-      if (this.rejections.length < LISTED_REJECTIONS) this.rejections.push(rejection);
+      if (this.rejections.length < LISTED_REJECTIONS) this.rejections.push(verdict.rejection);
     } else {
       this.pending += 1;
-      this.parts.batcher.append(body, Buffer.byteLength(body), cost, this, index);
+      this.parts.batcher.append(verdict.body, cost, this, index);
     }
   }
 

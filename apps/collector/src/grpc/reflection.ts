@@ -5,11 +5,11 @@ import { ReflectionService } from '@grpc/reflection';
 import { descriptorSet } from '@event-pipeline/contracts';
 
 /**
- * Tells clients such as grpcurl and buf curl what EventService takes and gives.
+ * Tells clients such as grpcurl and buf curl what EventService and the health service take and give.
  *
  * The descriptors are handed on as buf made them. @grpc/proto-loader would read and print them
  * again, and protobufjs 7.6.6 then marks a message that has a map as the map's own entry: strict
- * clients refuse the whole file. (The health service's own have that flaw too: they are left out.)
+ * clients refuse the whole file.
  */
 export function createReflection(): ReflectionService {
   const { file } = fromJson(FileDescriptorSetSchema, descriptorSet as JsonValue);

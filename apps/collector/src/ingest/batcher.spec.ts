@@ -64,8 +64,8 @@ beforeEach(() => {
   });
 });
 
-const append = (index: number, to = owner, bytes = 10) =>
-  batcher.append(`{"n":${index}}`, bytes, 7, to, index);
+const append = (index: number, to = owner, cost = 7) =>
+  batcher.append(`{"n":${index}}`, cost, to, index);
 const bodies = (call: Call) => call.batches.map((batch) => batch.bodies.length);
 
 describe('the batcher', () => {
@@ -190,11 +190,11 @@ describe('the batcher', () => {
   it('takes on new events that are brought while the last answers are given', async () => {
     const chain: EventOwner = {
       durable: (lastIndex) => {
-        if (lastIndex < 3) batcher.append('{}', 2, 7, chain, lastIndex + 1);
+        if (lastIndex < 3) batcher.append('{}', 7, chain, lastIndex + 1);
       },
       failed: () => undefined,
     };
-    batcher.append('{}', 2, 7, chain, 0);
+    batcher.append('{}', 7, chain, 0);
     for (let i = 0; i < 4; i++) {
       await settled();
       await queue.last().answer();

@@ -87,21 +87,26 @@ export class Batcher implements Component {
     signal.removeEventListener('abort', giveUp);
   }
 
-  /** Appends one event of a stream; its owner hears of it, in order. */
-  append(body: string, bytes: number, cost: number, owner: EventOwner, index: number): void {
+  /**
+   * Appends one event of a stream; its owner hears of it, in order.
+   *
+   * @param cost what the event weighs, in bytes: see EVENT_OVERHEAD_BYTES
+   */
+  append(body: string, cost: number, owner: EventOwner, index: number): void {
     let shared = this.gathering;
-    if (!shared?.fits(bytes)) {
+    if (!shared?.fits(cost)) {
       shared = new SharedBatch(this.random.uuid(), this.deadline());
       this.gathering = shared;
       this.waiting.push(shared);
       this.schedule();
     }
-    shared.append(body, bytes, cost, owner, index);
+    shared.append(body, cost, owner, index);
   }
 
   /**
    * Enqueues one batch as it is.
    *
+   * @param bytes what its events weigh together
    * @throws PipelineError QUEUE_UNAVAILABLE when patience is over, QUEUE_FULL, BATCH_ID_REUSED
    */
   async enqueue(batch: EnqueueBatch, bytes: number): Promise<EnqueueResult> {
@@ -209,9 +214,9 @@ class SharedBatch implements PendingBatch {
     return this.bodies.length < MAX_BATCH_EVENTS && this.bytes + bytes <= MAX_BATCH_BYTES;
   }
 
-  append(body: string, bytes: number, cost: number, owner: EventOwner, index: number): void {
+  append(body: string, cost: number, owner: EventOwner, index: number): void {
     this.bodies.push(body);
-    this.bytes += bytes;
+    this.bytes += cost;
     const run = this.runs.at(-1);
     if (run?.owner === owner) {
       run.lastIndex = index;

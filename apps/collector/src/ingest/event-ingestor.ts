@@ -1,5 +1,4 @@
-import type { Rejection } from '@event-pipeline/contracts';
-import { encodeStoredEvent, RejectionCode } from '@event-pipeline/contracts';
+import { encodeStoredEvent, RejectionCode, type Rejection } from '@event-pipeline/contracts';
 import type { Clock } from '@event-pipeline/runtime';
 import { decodeEvent, type Refusal } from './event-decoder';
 import { refusalOf, type EventLimits } from './event-validator';

@@ -14,8 +14,10 @@ const valid = {
   type: 'page_view',
   timestamp: NOW,
 };
-const codeOf = (more: Partial<Event>) =>
-  refusalOf({ ...Event.fromPartial(valid), ...more }, limits, NOW)?.code;
+const codeOf = (more: Partial<Event>) => {
+  const event = { ...Event.fromPartial(valid), ...more };
+  return refusalOf(event, limits, NOW)?.code;
+};
 const attributes = (...entries: [string, string][]) => ({ attributes: new Map(entries) });
 
 describe('an event is accepted with', () => {

@@ -101,17 +101,15 @@ function refusalOfAttributes({ attributes }: Event, limits: EventLimits): Refusa
   return undefined;
 }
 
-function refusalOfData(event: Event, limits: EventLimits): Refusal | undefined {
-  const { data, dataContentType } = event;
-  if (data.length === 0) return undefined;
+function refusalOfData({ data, dataContentType }: Event, limits: EventLimits): Refusal | undefined {
   if (data.length > limits.maxDataBytes) {
     return refuse(
       RejectionCode.REJECTION_CODE_TOO_LARGE,
       `data has ${data.length} bytes; at most ${limits.maxDataBytes} are allowed`,
     );
   }
-  if (!isJsonContentType(dataContentType)) return undefined;
-  const problem = isUtf8(data) ? problemOfJson(data.toString('utf8')) : 'data is not valid UTF-8';
+  if (data.length === 0 || !isJsonContentType(dataContentType)) return undefined;
+  const problem = isUtf8(data) ? problemOfJson(data) : 'data is not valid UTF-8';
   return problem === undefined
     ? undefined
     : refuse(RejectionCode.REJECTION_CODE_INVALID_DATA, problem);

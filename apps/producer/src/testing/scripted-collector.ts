@@ -36,6 +36,8 @@ export class ScriptedCollector {
   /** The events of each stream, in the order of the calls; grows while a stream goes on. */
   readonly streams: Event[][] = [];
   readonly requests: PublishEventsRequest[] = [];
+  /** The connections that streams came over. */
+  readonly peers = new Set<string>();
   readonly #streamScript: StreamHandler[];
   readonly #unaryScript: UnaryHandler[];
   #server: Server | undefined;
@@ -80,6 +82,7 @@ export class ScriptedCollector {
       streamEvents: (call, answer) => {
         const received: Event[] = [];
         this.streams.push(received);
+        this.peers.add(call.getPeer());
         call.on('data', (event: Event) => received.push(event));
         call.on('error', () => undefined);
         const handler = this.#streamScript.shift() ?? acceptStream;

@@ -2,7 +2,6 @@ import { PipelineError, type Clock, type Random } from '@event-pipeline/runtime'
 import type { Logger } from '@event-pipeline/telemetry';
 import { checkBatches, checkExceptions, checkPartition, checkReceive } from '../check-arguments';
 import type {
-  Delivery,
   EnqueueBatch,
   EnqueueResult,
   LeaseRef,
@@ -17,15 +16,16 @@ import type {
   SettleException,
 } from '../queue';
 import { checkLeaseMs, checkOutcomes, checkReclaim } from './check-embedded';
+import type { DiskRoom } from './disk-room';
 import { enqueueBatches, measure, pack } from './enqueue-batches';
 import { Environment } from './environment';
-import { EventWatch, type Sight } from './event-watch';
+import { EventWatch } from './event-watch';
 import { extendLease, releaseLease } from './give-back';
 import { NoRoomError } from './lmdb-errors';
-import { PartitionRecords, numbersOf, type LeaseRecord } from './partition-records';
-import { heldEvents } from './partition-state';
-import { openQueueRecord } from './queue-record';
-import { receiveEvents, type HandedOut } from './receive-events';
+import { heldBy, lookForEvents, needsUpkeep, readStats } from './partition-reads';
+import { PartitionRecords, type LeaseRecord } from './partition-records';
+import { checkQueueName, makeQueueRecord, readQueueRecord } from './queue-record';
+import { receiveEvents, toLease, type HandedOut } from './receive-events';
 import { reclaimLeases } from './reclaim-leases';
 import { settleLease } from './settle-lease';
 
@@ -48,6 +48,8 @@ export interface EmbeddedQueueDependencies {
 }
 
 const DEFAULT_MAP_SIZE_BYTES = 16 * 2 ** 30;
+/** The only ids a lease is made with. */
+const LEASE_ID = /^[0-9a-f-]{36}$/;
 
 /**
  * Opens the queue in a folder, which several processes of one machine may share. CONFIG_INVALID, in
@@ -60,8 +62,12 @@ export async function openEmbeddedQueue(
   const { path, name, mapSizeBytes = DEFAULT_MAP_SIZE_BYTES } = options;
   const environment = Environment.open({ path, mapSizeBytes }, dependencies);
   try {
-    const { partitions } = await environment.transact(() => openQueueRecord(environment.db, name));
+    checkQueueName(name);
+    const { partitions } =
+      environment.read(() => readQueueRecord(environment.db, name)) ??
+      (await environment.transact(() => makeQueueRecord(environment.db, name)));
     await environment.disk.look();
+    logGuarantee(guaranteeOf(environment.disk, path), dependencies.logger);
     return new EmbeddedQueue(environment, options, dependencies, partitions);
   } catch (error) {
     await environment.close();
@@ -104,7 +110,7 @@ class EmbeddedQueue implements Queue {
         enqueueBatches(this.records(partition), measured, packed, {
           now: this.now(),
           limits: this.options.limits,
-          heldElsewhere: this.heldElsewhere(partition),
+          heldElsewhere: heldBy(this.others(partition)),
           room: this.environment.intakeRoom(),
         }),
       );
@@ -155,8 +161,8 @@ class EmbeddedQueue implements Queue {
     checkPartition(partition, this.partitions);
     checkReclaim(limits);
     // Most often nothing has expired: a look costs no one the write lock.
-    if (!this.environment.read(() => this.hasUpkeep(partition)))
-      return { leases: 0, events: 0, dead: 0 };
+    const isDue = this.environment.read(() => needsUpkeep(this.records(partition), this.now()));
+    if (!isDue) return { leases: 0, events: 0, dead: 0 };
     return this.environment.transact(() =>
       reclaimLeases(this.records(partition), limits, this.now()),
     );
@@ -169,20 +175,7 @@ class EmbeddedQueue implements Queue {
 
   async stats(partition: number): Promise<QueueStats> {
     checkPartition(partition, this.partitions);
-    return this.environment.read(() => {
-      const records = this.records(partition);
-      const { enqueued, pending, suspect, leased, delayed, processed, dead, purged, ...state } =
-        records.state();
-      const { retried, expiredLeases, duplicateBatches, leases, bytes } = state;
-      const [next] = records.first('pending', 1);
-      const [chunk = 0, from = 0] = next ? numbersOf(next) : [];
-      const [oldest] = next ? records.chunk(chunk).deliveries(from, from + 1) : [];
-      return {
-        ...{ enqueued, pending, suspect, leased, delayed, processed, dead, purged },
-        ...{ retried, expiredLeases, duplicateBatches, leases, bytes },
-        ...(oldest && { oldestPending: oldest.body }),
-      };
-    });
+    return this.environment.read(() => readStats(this.records(partition)));
   }
 
   async health(): Promise<QueueHealth> {
@@ -194,12 +187,7 @@ class EmbeddedQueue implements Queue {
     await disk.look();
     if (disk.isTight) throw unavailable(`the disk of the folder "${path}" is full`);
     this.environment.read(() => this.records(0).state());
-    return {
-      durability: disk.isInMemory ? 'memory' : 'disk',
-      detail: disk.isInMemory
-        ? `embedded in "${path}", which is on a file system in memory`
-        : `embedded in "${path}", every transaction flushed to disk`,
-    };
+    return guaranteeOf(disk, path);
   }
 
   close(): Promise<void> {
@@ -222,7 +210,7 @@ class EmbeddedQueue implements Queue {
     checkPartition(partition, this.partitions);
     return this.environment.transact(() => {
       const records = this.records(partition);
-      const lease = records.lease(id);
+      const lease = LEASE_ID.test(id) ? records.lease(id) : undefined;
       if (lease === undefined) {
         throw new PipelineError('LEASE_LOST', `lease ${id} is not held any more`);
       }
@@ -233,42 +221,21 @@ class EmbeddedQueue implements Queue {
     });
   }
 
-  private heldElsewhere(partition: number): { events: number; bytes: number } {
-    const held = { events: 0, bytes: 0 };
-    for (let other = 0; other < this.partitions; other++) {
-      if (other === partition) continue;
-      const state = this.records(other).state();
-      held.events += heldEvents(state);
-      held.bytes += state.bytes;
-    }
-    return held;
-  }
-
-  private hasUpkeep(partition: number): boolean {
-    const records = this.records(partition);
-    const now = this.now();
-    return (
-      records.first('deadline', 1, now).length > 0 || records.first('expiry', 1, now).length > 0
-    );
+  private others(partition: number): PartitionRecords[] {
+    const all = Array.from({ length: this.partitions }, (_, other) => other);
+    return all.filter((other) => other !== partition).map((other) => this.records(other));
   }
 
   private watchOf(partition: number): EventWatch {
     let watch = this.watches.get(partition);
     if (watch === undefined) {
-      watch = new EventWatch(() => this.look(partition), this.dependencies.clock);
+      watch = new EventWatch(
+        () => lookForEvents(this.records(partition), this.now()),
+        this.dependencies.clock,
+      );
       this.watches.set(partition, watch);
     }
     return watch;
-  }
-
-  private look(partition: number): Sight {
-    const records = this.records(partition);
-    const { pending, suspect, isolated, delayed, wakeups } = records.state();
-    const ready =
-      pending > 0 ||
-      suspect > isolated ||
-      (delayed > 0 && records.first('delayed', 1, this.now()).length > 0);
-    return { wakeups, ready };
   }
 
   private noteReceived(partition: number, { lease, wakeups }: HandedOut): void {
@@ -278,12 +245,18 @@ class EmbeddedQueue implements Queue {
   }
 }
 
-function toLease(records: PartitionRecords, id: string, { size, runs }: LeaseRecord) {
-  const deliveries: Delivery[] = [];
-  for (const { chunk, from, to } of runs) {
-    deliveries.push(...records.chunk(chunk).deliveries(from, to));
-  }
-  return { partition: records.partition, id, size, deliveries };
+function guaranteeOf({ isInMemory }: DiskRoom, path: string): QueueHealth {
+  return {
+    durability: isInMemory ? 'memory' : 'disk',
+    detail: isInMemory
+      ? `embedded in "${path}", which is on a file system in memory`
+      : `embedded in "${path}", every transaction flushed to disk`,
+  };
+}
+
+function logGuarantee(guarantee: QueueHealth, logger: Logger): void {
+  if (guarantee.durability === 'disk') logger.info(guarantee, 'acknowledged events are on disk');
+  else logger.warn(guarantee, 'acknowledged events are lost when the machine stops');
 }
 
 function refuseAll(batches: readonly EnqueueBatch[]): EnqueueResult[] {

@@ -93,8 +93,12 @@ export class Environment {
     // A child transaction: it can be undone alone, though lmdb commits several callers' as one.
     const committed = this.db
       .childTransaction(() => (abandoned ? (ABORT as T) : work()))
+      .catch(async (error: unknown) => {
+        throw await this.reasonOf(error);
+      })
       .finally(() => {
         this.underWay.delete(committed);
+        this.overdue = 0;
         limit.abort(DONE);
       });
     this.underWay.add(committed);
@@ -104,9 +108,7 @@ export class Environment {
       throw this.stuck();
     });
     try {
-      const result = await Promise.race([committed, tooLong]);
-      this.overdue = 0;
-      return result;
+      return await Promise.race([committed, tooLong]);
     } catch (error) {
       throw await this.explain(error);
     } finally {
@@ -170,13 +172,12 @@ export class Environment {
     this.overdue += 1;
     return new PipelineError(
       'QUEUE_UNAVAILABLE',
-      'the embedded queue does not answer: another process holds its lock',
+      'the embedded queue does not answer: a process that uses it holds the lock, and may be stopped',
     );
   }
 
-  private async explain(error: unknown): Promise<PipelineError> {
-    if (error instanceof PipelineError) return error;
-    const reason = await this.reasonOf(error);
+  private async explain(reason: unknown): Promise<PipelineError> {
+    if (reason instanceof PipelineError) return reason;
     if (isFatal(reason)) this.broken = true;
     await this.disk.look();
     const explained = toPipelineError(reason, this.disk.isTight);
@@ -189,8 +190,8 @@ export class Environment {
   /**
    * The reason of a failed commit. lmdb 3.5.6 rejects the transaction with "Commit failed" and puts
    * the reason in a second promise, `commitError`, which it rejects a moment later. Nobody else
-   * knows that promise: not attended to here, it would be an unhandled rejection and end the
-   * process.
+   * knows that promise: not attended to here, and at once, it would be an unhandled rejection and
+   * end the process.
    */
   private async reasonOf(error: unknown): Promise<unknown> {
     if (typeof error !== 'object' || error === null || !('commitError' in error)) return error;

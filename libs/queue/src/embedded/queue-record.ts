@@ -11,25 +11,36 @@ export interface QueueRecord {
 /** No control characters: lmdb's order of keys does not hold for them. */
 const NAME_FORM = /^\P{Cc}{1,128}$/u;
 
-/** Within a transaction: reads the queue's record, or makes the queue with one partition. */
-export function openQueueRecord(db: RootDatabase<Buffer, Key>, name: string): QueueRecord {
-  if (!NAME_FORM.test(name)) {
-    throw new PipelineError(
-      'CONFIG_INVALID',
-      `QUEUE_NAME "${name}" cannot be used: 1 to 128 printable characters are expected`,
-    );
-  }
+export function checkQueueName(name: string): void {
+  if (NAME_FORM.test(name)) return;
+  throw new PipelineError(
+    'CONFIG_INVALID',
+    `QUEUE_NAME "${name}" cannot be used: 1 to 128 printable characters are expected`,
+  );
+}
+
+/** Within a transaction: makes the queue, with one partition, unless somebody else just did. */
+export function makeQueueRecord(db: RootDatabase<Buffer, Key>, name: string): QueueRecord {
+  const made = readQueueRecord(db, name);
+  if (made !== undefined) return made;
+  const record: QueueRecord = { format: FORMAT, partitions: 1 };
+  db.putSync(queueKey(name), Buffer.from(JSON.stringify(record)));
+  return record;
+}
+
+/** Undefined where there is no queue of that name yet. */
+export function readQueueRecord(
+  db: RootDatabase<Buffer, Key>,
+  name: string,
+): QueueRecord | undefined {
   const stored = db.getBinary(queueKey(name));
-  if (stored === undefined) {
-    const made: QueueRecord = { format: FORMAT, partitions: 1 };
-    db.putSync(queueKey(name), Buffer.from(JSON.stringify(made)));
-    return made;
-  }
+  if (stored === undefined) return undefined;
   const record = JSON.parse(Buffer.from(stored).toString()) as QueueRecord;
   if (record.format !== FORMAT) {
     throw new PipelineError(
       'CONFIG_INVALID',
-      `queue "${name}" was written in format ${record.format}, this version reads ${FORMAT}: use the version that wrote it, or another folder`,
+      `queue "${name}" was written in format ${record.format}, this version reads ${FORMAT}: ` +
+        'use the version that wrote it, or another folder',
     );
   }
   if (!Number.isInteger(record.partitions) || record.partitions < 1) {

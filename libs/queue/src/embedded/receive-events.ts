@@ -1,5 +1,5 @@
 import type { Key } from 'lmdb';
-import type { ReceiveRequest } from '../queue';
+import type { Delivery, Lease, ReceiveRequest } from '../queue';
 import { HandOut } from './hand-out';
 import {
   numberIn,
@@ -171,4 +171,13 @@ function answer(
     ...(due !== undefined && { nextDueMs: Math.max(0, Math.ceil(due - now)) }),
     wakeups: state.wakeups,
   };
+}
+
+/** The lease as its receiver gets it. Its chunks were read in the transaction; decoding can wait. */
+export function toLease(records: PartitionRecords, id: string, { size, runs }: LeaseRecord): Lease {
+  const deliveries: Delivery[] = [];
+  for (const { chunk, from, to } of runs) {
+    deliveries.push(...records.chunk(chunk).deliveries(from, to));
+  }
+  return { partition: records.partition, id, size, deliveries };
 }

@@ -70,7 +70,7 @@ export interface Event {
    */
   timestamp: number;
   /** What else is known about it; JSON unless data_content_type says otherwise. At most 256 KiB. */
-  data: Buffer;
+  data: Uint8Array;
   /** Media type of data; empty means "application/json". */
   dataContentType: string;
   /**
@@ -149,7 +149,7 @@ function createBaseEvent(): Event {
     eventId: "",
     type: "",
     timestamp: 0,
-    data: Buffer.alloc(0),
+    data: new Uint8Array(0),
     dataContentType: "",
     attributes: new Map(),
     source: "",
@@ -232,7 +232,7 @@ export const Event: MessageFns<Event> = {
               break;
             }
 
-            message.data = Buffer.from(reader.bytes());
+            message.data = reader.bytes();
             continue;
           }
           case 5: {
@@ -298,7 +298,7 @@ export const Event: MessageFns<Event> = {
     message.eventId = object.eventId ?? "";
     message.type = object.type ?? "";
     message.timestamp = object.timestamp ?? 0;
-    message.data = object.data ?? Buffer.alloc(0);
+    message.data = object.data ?? new Uint8Array(0);
     message.dataContentType = object.dataContentType ?? "";
     message.attributes = (() => {
       const m = new Map();

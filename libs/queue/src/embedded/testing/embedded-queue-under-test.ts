@@ -37,8 +37,7 @@ export interface EmbeddedFolder {
 }
 
 /** A folder of its own for queues, all on one clock. */
-export function embeddedFolder(path = testFolder()): EmbeddedFolder {
-  const clock = new ShiftedClock();
+export function embeddedFolder(path = testFolder(), clock = new ShiftedClock()): EmbeddedFolder {
   const log = createLogSink();
   const opened: Queue[] = [];
   const limits = { maxEvents: 0, maxBytes: 0 };

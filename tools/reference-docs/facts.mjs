@@ -1,0 +1,55 @@
+import { createRequire } from 'node:module';
+import { build } from 'esbuild';
+import { inWorkspace } from '../workspace/paths.mjs';
+
+/** Which definition each program reads. */
+const PROGRAMS = {
+  collector: ['apps/collector/src/collector-config', 'collectorConfig'],
+  worker: ['apps/worker/src/worker-config', 'workerConfig'],
+  producer: ['apps/producer/src/producer-config', 'producerConfig'],
+  quickstart: ['apps/quickstart/src/quickstart-config', 'quickstartConfig'],
+};
+
+/**
+ * What the code declares: the variables of each program, the producer's options, the metrics and the
+ * error codes. Read from the sources, so nothing has to be built before.
+ */
+export async function readFacts() {
+  const { describeConfig, ERROR_CODES, OPTIONS, METRICS, ...definitions } = await load([
+    `export { describeConfig, ERROR_CODES } from '@event-pipeline/runtime';`,
+    `export { OPTIONS } from './apps/producer/src/option-table';`,
+    `export { METRICS } from './libs/telemetry/src/metric-names';`,
+    ...Object.values(PROGRAMS).map(([file, name]) => `export { ${name} } from './${file}';`),
+  ]);
+  const programs = Object.fromEntries(
+    Object.entries(PROGRAMS).map(([program, [, definition]]) => [
+      program,
+      describeConfig(definitions[definition]),
+    ]),
+  );
+  const metrics = Object.values(METRICS);
+  return { programs, options: OPTIONS, metrics, errorCodes: ERROR_CODES };
+}
+
+/** Runs TypeScript lines as if they stood in a file at the root of the workspace. */
+async function load(lines) {
+  const { outputFiles } = await build({
+    stdin: { contents: lines.join('\n'), resolveDir: inWorkspace(), loader: 'ts' },
+    tsconfig: inWorkspace('tsconfig.base.json'),
+    absWorkingDir: inWorkspace(),
+    bundle: true,
+    write: false,
+    format: 'cjs',
+    platform: 'node',
+    packages: 'external',
+    logLevel: 'silent',
+  });
+  const module = { exports: {} };
+  const require = createRequire(inWorkspace('package.json'));
+  new Function('module', 'exports', 'require', outputFiles[0].text)(
+    module,
+    module.exports,
+    require,
+  );
+  return module.exports;
+}

@@ -15,6 +15,7 @@ import { BatchIntake } from './ingest/batch-intake';
 import { Batcher } from './ingest/batcher';
 import { EventIngestor, reasonName } from './ingest/event-ingestor';
 import type { IntakeObserver } from './intake-observer';
+import { keepMemorySmall } from './memory-policy';
 import { QueueProbe } from './queue-probe';
 
 /** Events of one partition go to one list; more partitions come with their routing. */
@@ -25,6 +26,7 @@ export async function createCollector(
   config: CollectorConfig,
   logger: Logger,
 ): Promise<readonly Component[]> {
+  keepMemorySmall();
   const clock = systemClock;
   const random = systemRandom;
   const metrics = createMetrics();

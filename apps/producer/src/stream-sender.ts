@@ -69,7 +69,8 @@ async function recover(
     return window.giveUp();
   }
   if (lane.stop.aborted) return;
-  lane.notice(`${failure.text}; ${window.sent} events will be sent again`);
+  const again = window.sent > 0 ? `; ${window.sent} events will be sent again` : '';
+  lane.notice(`${failure.text}${again}`);
   const delay = retryDelayMs(failures, failure.retryDelayMs, lane.random);
   await lane.beforeRetry(delay);
 }

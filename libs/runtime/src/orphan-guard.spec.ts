@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { systemClock } from './clock';
+import { isRunning } from './testing/running-process';
 
 /** Starts a child that never ends by itself, guards it, prints its process id and waits. */
 const GUARDED_PARENT = `
@@ -45,9 +46,9 @@ describe('a guarded child', () => {
   });
 
   it('ends with its parent, even by kill -9, and its folder goes', async () => {
-    expect(isAlive(child)).toBe(true);
+    expect(isRunning(child)).toBe(true);
     parent.kill('SIGKILL');
-    while (isAlive(child) || existsSync(folder)) await systemClock.sleep(10);
+    while (isRunning(child) || existsSync(folder)) await systemClock.sleep(10);
   });
 
   it('outlives its parent once it is released', async () => {
@@ -57,20 +58,8 @@ describe('a guarded child', () => {
     await once(parent, 'exit');
     // Nothing is to happen, so there is nothing to wait for: a shell would be faster than this.
     await systemClock.sleep(200);
-    expect(isAlive(child)).toBe(true);
+    expect(isRunning(child)).toBe(true);
     expect(existsSync(folder)).toBe(true);
     process.kill(child, 'SIGKILL');
   });
 });
-
-/** False also for a dead process that nobody has reaped yet, as under a container's own init. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  if (!existsSync('/proc/self/stat')) return true;
-  const stat = `/proc/${pid}/stat`;
-  return existsSync(stat) && !readFileSync(stat, 'utf8').includes(') Z ');
-}

@@ -1,4 +1,3 @@
-import { setDefaultHighWaterMark } from 'node:stream';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { PipelineError, type Clock, type Component } from '@event-pipeline/runtime';
@@ -15,11 +14,6 @@ export interface GrpcServerOptions {
 
 /** The names that health checks may ask for: the whole server, and its one service. */
 const HEALTH_NAMES = ['', 'event.EventService'];
-/**
- * Messages that grpc-js reads ahead on each stream. Node's default is 16, and grpc-js offers no
- * option: 50 stalled streams of 256 KiB messages would hold 200 MiB that no budget counts.
- */
-const READ_AHEAD_MESSAGES = 1;
 /** How long the last answers get on their way out before connections are cut. */
 const CLOSING_LIMIT_MS = 2_000;
 
@@ -39,7 +33,6 @@ export class GrpcServer implements Component {
     private readonly clock: Clock,
     private readonly logger: Logger,
   ) {
-    setDefaultHighWaterMark(true, READ_AHEAD_MESSAGES);
     // Most of these limits are off by default.
     this.server = new Server({
       'grpc.max_receive_message_length': options.maxRequestBytes,

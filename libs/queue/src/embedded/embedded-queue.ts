@@ -230,7 +230,7 @@ class EmbeddedQueue implements Queue {
     let watch = this.watches.get(partition);
     if (watch === undefined) {
       watch = new EventWatch(
-        () => lookForEvents(this.records(partition), this.now()),
+        () => this.environment.read(() => lookForEvents(this.records(partition), this.now())),
         this.dependencies.clock,
       );
       this.watches.set(partition, watch);

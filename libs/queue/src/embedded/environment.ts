@@ -118,10 +118,12 @@ export class Environment {
     }
   }
 
-  /** Runs reads that belong together: made in one turn of the event loop, they see one moment. */
+  /** Runs reads that belong together: they see one moment, which is now. */
   read<T>(work: () => T): T {
     if (this.closing) throw new PipelineError('QUEUE_UNAVAILABLE', 'the queue is closed');
     try {
+      // lmdb keeps what it read from for a turn of the event loop: other processes move on.
+      this.db.resetReadTxn();
       return work();
     } catch (error) {
       throw toPipelineError(error, false);

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { systemClock } from '@event-pipeline/runtime';
+import { isRunning } from '@event-pipeline/runtime/testing';
 import { type RedisServer, startRedisServer } from './redis-server';
 
 describe('a Redis server of a test', () => {
@@ -27,7 +28,7 @@ describe('a Redis server of a test', () => {
     const killed = server.pid;
     await server.command('set', 'kept', 'yes');
     await server.kill9();
-    expect(isAlive(killed)).toBe(false);
+    expect(isRunning(killed)).toBe(false);
     await expect(server.command('ping')).rejects.toThrow();
     await server.restart();
     expect(server.pid).not.toBe(killed);
@@ -52,7 +53,7 @@ describe('a Redis server of a test', () => {
   it('stops even while it is paused, and takes its folder with it', async () => {
     server.pause();
     await server.stop();
-    expect(isAlive(server.pid)).toBe(false);
+    expect(isRunning(server.pid)).toBe(false);
     expect(existsSync(server.dir)).toBe(false);
   });
 
@@ -80,9 +81,9 @@ describe('a Redis server of a test', () => {
     });
     const [line] = (await once(createInterface(parent.stdout), 'line')) as [string];
     const { pid, dir } = JSON.parse(line) as { pid: number; dir: string };
-    expect(isAlive(pid)).toBe(true);
+    expect(isRunning(pid)).toBe(true);
     parent.kill('SIGKILL');
-    while (isAlive(pid) || existsSync(dir)) await systemClock.sleep(10);
+    while (isRunning(pid) || existsSync(dir)) await systemClock.sleep(10);
   });
 });
 
@@ -100,17 +101,3 @@ const STARTER = `
     setInterval(() => undefined, 1_000);
   });
 `;
-
-/** False also for a dead process that nobody has reaped yet, as under a container's own init. */
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  const stat = `/proc/${pid}/stat`;
-  return (
-    !existsSync('/proc/self/stat') ||
-    (existsSync(stat) && !readFileSync(stat, 'utf8').includes(') Z '))
-  );
-}

@@ -1,3 +1,4 @@
+export * from './running-process';
 export * from './seeded-random';
 export * from './simulated-clock';
 export * from './simulated-host';

@@ -15,8 +15,8 @@ import type {
   ReclaimLimits,
   SettleException,
 } from '../queue';
+import { OrphanScrub } from './orphan-scrub';
 import { RedisConnection, type RedisArgument } from './redis-connection';
-import { readDurability } from './redis-durability';
 import { partitionKeys, type PartitionKeys } from './redis-keys';
 import {
   parseEnqueueReply,
@@ -25,6 +25,8 @@ import {
   parseStatsReply,
 } from './redis-replies';
 import { redisScripts, type RedisScript } from './redis-scripts';
+import { ServerInspection } from './server-inspection';
+import { WakeupWait } from './wakeup-wait';
 
 export interface RedisQueueOptions {
   readonly url: string;
@@ -41,8 +43,6 @@ export interface RedisQueueDependencies {
 }
 
 const DEFAULT_COMMAND_TIMEOUT_MS = 5_000;
-/** How long a wait pauses when its connection is down, so that waiting does not become spinning. */
-const PAUSE_WHILE_DOWN_MS = 200;
 
 /**
  * Connects to the queue on a Redis server (7.0 or newer). Resolves also while the server is out of
@@ -65,34 +65,33 @@ class RedisQueue implements Queue {
   private readonly commands: RedisConnection;
   private readonly blocking: RedisConnection;
   private readonly keys: PartitionKeys;
-  private readonly clock: Clock;
+  private readonly inspection: ServerInspection;
+  private readonly orphans: OrphanScrub;
+  private readonly wakeup: WakeupWait;
   private readonly commandTimeoutMs: number;
-  private waiting: Promise<unknown> | undefined;
-  private guarantee: QueueHealth | undefined;
-  private epoch: string | undefined;
-  private orphanCursor = '0';
 
   constructor(
     private readonly options: RedisQueueOptions,
-    private readonly dependencies: RedisQueueDependencies,
+    { clock = systemClock, random, logger }: RedisQueueDependencies,
   ) {
-    const { url, name } = options;
-    const { logger } = dependencies;
-    this.clock = dependencies.clock ?? systemClock;
-    this.commandTimeoutMs = options.commandTimeoutMs ?? DEFAULT_COMMAND_TIMEOUT_MS;
+    const { url, name, commandTimeoutMs = DEFAULT_COMMAND_TIMEOUT_MS } = options;
+    this.commandTimeoutMs = commandTimeoutMs;
     this.keys = partitionKeys(name, 0);
-    const connection = { url, commandTimeoutMs: this.commandTimeoutMs };
+    this.inspection = new ServerInspection(this.keys.epoch, random, logger);
+    this.orphans = new OrphanScrub(logger);
+    const inspect = () => void this.inspection.inspect(this.commands);
     this.commands = new RedisConnection(
-      { ...connection, name: `${name}:commands`, onReady: () => void this.inspectServer() },
+      { url, commandTimeoutMs, name: `${name}:commands`, onReady: inspect },
       logger,
     );
     // Without a logger: its outages are the other connection's too.
-    this.blocking = new RedisConnection({ ...connection, name: `${name}:waiting` });
+    this.blocking = new RedisConnection({ url, commandTimeoutMs, name: `${name}:waiting` });
+    this.wakeup = new WakeupWait(this.blocking, clock, commandTimeoutMs);
   }
 
   async opened(): Promise<void> {
     await this.commands.settled(this.commandTimeoutMs);
-    if (this.commands.isReady) await this.inspectServer();
+    if (this.commands.isReady) await this.inspection.inspect(this.commands);
   }
 
   partitionCount(): number {
@@ -172,7 +171,7 @@ class RedisQueue implements Queue {
 
   async reclaim(partition: number, limits: ReclaimLimits): Promise<Reclaimed> {
     const keys = this.keysOf(partition);
-    await this.adoptOrphans(keys);
+    await this.orphans.step(this.commands, keys);
     const expired = await this.commands.run(
       redisScripts.expiredLeases,
       [keys.leases],
@@ -195,19 +194,7 @@ class RedisQueue implements Queue {
   }
 
   async waitForEvents(partition: number, maxWaitMs: number, signal: AbortSignal): Promise<void> {
-    const { wakeup } = this.keysOf(partition);
-    if (signal.aborted || maxWaitMs <= 0) return;
-    // One wait at a time on the connection: who comes while one is under way shares its end.
-    this.waiting ??= this.waitForToken(wakeup, maxWaitMs).finally(() => {
-      this.waiting = undefined;
-    });
-    const over = new AbortController();
-    try {
-      const limit = this.clock.sleep(maxWaitMs, AbortSignal.any([signal, over.signal]));
-      await Promise.race([this.waiting, limit]);
-    } finally {
-      over.abort();
-    }
+    await this.wakeup.wait(this.keysOf(partition).wakeup, maxWaitMs, signal);
   }
 
   async stats(partition: number): Promise<QueueStats> {
@@ -218,8 +205,7 @@ class RedisQueue implements Queue {
 
   async health(): Promise<QueueHealth> {
     await this.commands.call('ping', []);
-    this.guarantee ??= await readDurability(this.commands);
-    return this.guarantee;
+    return this.inspection.health(this.commands);
   }
 
   close(): Promise<void> {
@@ -244,72 +230,6 @@ class RedisQueue implements Queue {
     const reply = await this.commands.run(script, [...leaseKeys, ...keys], args);
     if (Number(reply) === 0) {
       throw new PipelineError('LEASE_LOST', `lease ${lease.id} is not held any more`);
-    }
-  }
-
-  private async waitForToken(wakeup: string, maxWaitMs: number): Promise<void> {
-    try {
-      const seconds = (maxWaitMs / 1_000).toFixed(3);
-      await this.blocking.call('blpop', [wakeup, seconds], maxWaitMs + this.commandTimeoutMs);
-    } catch {
-      // A wait is only a hint: the caller looks for itself, and learns there why nothing comes.
-      await this.clock.sleep(Math.min(maxWaitMs, PAUSE_WHILE_DOWN_MS));
-    }
-  }
-
-  /**
-   * Finds leases that the set of deadlines does not know (someone deleted it, or restored a part of
-   * the keys), and gives them a deadline, so that they are reclaimed when that has passed. One
-   * bounded step of the key space a call.
-   */
-  private async adoptOrphans(keys: PartitionKeys): Promise<void> {
-    const reply = await this.commands.call('scan', [
-      this.orphanCursor,
-      'MATCH',
-      keys.leasePattern,
-      'COUNT',
-      1_000,
-    ]);
-    if (!Array.isArray(reply) || !Array.isArray(reply[1])) return;
-    this.orphanCursor = String(reply[0]);
-    for (const key of reply[1].map(String)) {
-      const leaseId = key.slice(keys.lease('').length);
-      const lease = { partition: 0, id: leaseId, size: 0 };
-      if ((await this.commands.call('zscore', [keys.leases, leaseId])) !== null) continue;
-      this.dependencies.logger.warn({ lease: leaseId }, 'found a lease without a deadline');
-      await this.extend(lease, 0).catch(() => undefined);
-    }
-  }
-
-  /** Says in the log what an acknowledgement is worth here, at every (re)connect. */
-  private async inspectServer(): Promise<void> {
-    const { logger, random } = this.dependencies;
-    try {
-      const epoch = random.uuid();
-      const known = await this.commands.call('set', [this.keys.epoch, epoch, 'NX', 'GET']);
-      const current = typeof known === 'string' ? known : epoch;
-      if (this.epoch !== undefined && this.epoch !== current) {
-        logger.error(
-          { redis: this.commands.place },
-          'Redis came back without the data of this queue: what it had acknowledged may be lost',
-        );
-      }
-      this.epoch = current;
-      const guarantee = await readDurability(this.commands);
-      const changed = this.guarantee?.detail !== guarantee.detail;
-      this.guarantee = guarantee;
-      if (!changed) return;
-      const fields = { redis: this.commands.place, ...guarantee };
-      if (guarantee.durability === 'disk') {
-        logger.info(fields, 'acknowledged events are on disk');
-      } else {
-        logger.warn(
-          fields,
-          'acknowledged events may be lost with this Redis: set appendonly yes, appendfsync always, maxmemory-policy noeviction',
-        );
-      }
-    } catch (error) {
-      logger.debug({ error }, 'could not inspect Redis');
     }
   }
 }

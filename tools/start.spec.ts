@@ -44,7 +44,8 @@ describe('the installed packages', () => {
   const isInstalled = (packages: object) => {
     const code = `
       import { isInstalled } from './workspace/install.mjs';
-      console.log(isInstalled(${JSON.stringify({ packages: lock })}, ${JSON.stringify({ packages })}));`;
+      const installed = isInstalled(${JSON.stringify({ packages: lock })}, ${JSON.stringify({ packages })});
+      console.log(JSON.stringify(installed));`;
     return JSON.parse(run(code).stdout) as boolean;
   };
 

@@ -106,13 +106,14 @@ describe('sending by StreamEvents', () => {
   });
 
   it('finishes after the collector was killed in the middle and came back', async () => {
-    const killed = endAfter(3_000, () => collector.stop());
+    const killed = endAfter(100, () => collector.stop());
     const { address } = await collect(killed);
     const run = startRun(address, ['--count', '12000', '--seed', '1']);
     await until(() => run.notices.length > 0);
     await collector.start();
     expect((await run.outcome).early).toBeUndefined();
-    expect(positions(collector.streams.slice(1).flat())).toEqual(range(1, 12_000));
+    const arrived = new Set(positions(collector.streams.slice(1).flat()));
+    expect(arrived).toEqual(new Set(range(1, 12_000)));
     expect(run.tally).toMatchObject({ sent: 12_000, acknowledged: 12_000, unknown: 0 });
     expect(run.notices[0]).toMatch(/events will be sent again$/);
   });

@@ -130,13 +130,16 @@ export function failure(code: status, message: string, details: StatusDetails = 
   return { code, details: message, metadata };
 }
 
-/** Reads the stream until `count` events have come, then ends it. */
+/** Reads the stream until `count` events have come, then ends it; accepts one that ends before. */
 export function endAfter(count: number, end: (answer: sendUnaryData<StreamSummary>) => void) {
   const handler: StreamHandler = (call, answer) => {
     let received = 0;
     call.on('data', () => {
       received += 1;
       if (received === count) end(answer);
+    });
+    call.on('end', () => {
+      if (received < count) answer(null, summaryOf({ accepted: received }));
     });
   };
   return handler;

@@ -1,6 +1,5 @@
 import { PipelineError, type Clock } from '@event-pipeline/runtime';
 import type {
-  DeadReason,
   Durability,
   EnqueueBatch,
   EnqueueResult,
@@ -15,58 +14,15 @@ import type {
   ReclaimLimits,
   SettleException,
 } from '@event-pipeline/queue';
-
-interface Item {
-  readonly body: string;
-  readonly attempts: number;
-  readonly crashes: number;
-  readonly firstFailureAt: number;
-}
-
-type LeaseKind = 'pending' | 'suspect' | 'isolated';
-
-interface HeldLease {
-  readonly kind: LeaseKind;
-  readonly items: readonly Item[];
-  expiresAt: number;
-}
-
-/** A dead letter, as the tests look at it. */
-export interface DeadLetter {
-  readonly body: string;
-  readonly reason: DeadReason;
-  readonly error: string;
-  readonly handler: string;
-  readonly attempts: number;
-}
-
-interface Counters {
-  enqueued: number;
-  processed: number;
-  retried: number;
-  expiredLeases: number;
-  duplicateBatches: number;
-  suspectTurns: number;
-}
-
-class Partition {
-  readonly pending: Item[] = [];
-  readonly groups: Item[][] = [];
-  readonly isolated: Item[] = [];
-  readonly leases = new Map<string, HeldLease>();
-  readonly delayed: { readonly dueAt: number; readonly item: Item }[] = [];
-  readonly dead: DeadLetter[] = [];
-  readonly batches = new Map<string, { digest: string; answer: string; until: number }>();
-  readonly waiters = new Set<() => void>();
-  readonly counters: Counters = {
-    enqueued: 0,
-    processed: 0,
-    retried: 0,
-    expiredLeases: 0,
-    duplicateBatches: 0,
-    suspectTurns: 0,
-  };
-}
+import {
+  Partition,
+  takeFitting,
+  wake,
+  type DeadLetter,
+  type HeldLease,
+  type Item,
+  type LeaseKind,
+} from './in-memory-partition';
 
 export interface InMemoryQueueOptions {
   readonly partitions?: number;
@@ -369,27 +325,6 @@ export class InMemoryQueue implements Queue {
     else partition.isolated.unshift(...items);
     wake(partition);
   }
-}
-
-function takeFitting(from: Item[], maxEvents: number, maxBytes: number, items: Item[]): Item[] {
-  let bytes = items.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0);
-  let count = 0;
-  for (const { body } of from) {
-    bytes += Buffer.byteLength(body);
-    const isFirst = items.length + count === 0;
-    if (items.length + count >= maxEvents || (bytes > maxBytes && !isFirst)) break;
-    count++;
-  }
-  items.push(...from.splice(0, count));
-  return items;
-}
-
-/** One waiter at a time, as with tokens: a receive that leaves events behind wakes the next. */
-function wake(partition: Partition): void {
-  const [waiter] = partition.waiters;
-  if (waiter === undefined) return;
-  partition.waiters.delete(waiter);
-  waiter();
 }
 
 function checkBatch({ id, digest, answer, bodies, rememberMs }: EnqueueBatch): void {

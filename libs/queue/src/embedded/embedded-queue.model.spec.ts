@@ -29,7 +29,7 @@ const step = fc.record({
   call: fc.constantFrom(
     ...(['enqueue', 'enqueue', 'receive', 'receive', 'receive', 'receive isolated'] as const),
     ...(['settle', 'settle', 'release', 'extend', 'receive again'] as const),
-    ...(['pass time', 'pass time', 'reclaim', 'reclaim'] as const),
+    ...(['pass time', 'reclaim', 'crash', 'crash', 'crash'] as const),
   ),
   user: fc.nat({ max: 1 }),
   lease: fc.nat(),
@@ -60,6 +60,10 @@ class Run {
     if (step.call === 'receive isolated') await this.receive(queue, 'only', step);
     if (step.call === 'pass time') this.folder.clock.aheadMs += step.ms;
     if (step.call === 'reclaim') await this.reclaim(queue, step.maxLeases);
+    if (step.call === 'crash') {
+      this.folder.clock.aheadMs += LEASE_MS;
+      await this.reclaim(queue, 100);
+    }
     if (lease === undefined) return;
     if (step.call === 'settle') await this.settle(queue, lease, step.outcomes);
     if (step.call === 'release') await this.release(queue, lease);

@@ -175,6 +175,20 @@ describe('what is stored', () => {
     expect(await countKeys(folder)).toEqual({ queue: 1, state: 1 });
   });
 
+  it('is nothing but a dead letter of an event that ended its worker too often', async () => {
+    const queue = await folder.open();
+    await put(queue, [event(1)]);
+    for (let crash = 0; crash <= 3; crash++) {
+      await take(queue, { isolated: crash === 0 ? 'skip' : 'only' });
+      folder.clock.aheadMs += LEASE_MS + 1;
+      await queue.reclaim(0, { maxLeases: 1, maxCrashes: 3 });
+    }
+    folder.clock.aheadMs += BATCH_ID_WINDOW_MS;
+    await queue.reclaim(0, { maxLeases: 1, maxCrashes: 3 });
+    expect(await queue.stats(0)).toMatchObject({ dead: 1, suspect: 0, leases: 0 });
+    expect(await countKeys(folder)).toEqual({ queue: 1, state: 1, dead: 1 });
+  });
+
   it('is one chunk for the small batches of one call', async () => {
     const queue = await folder.open();
     await queue.enqueue(
@@ -185,6 +199,23 @@ describe('what is stored', () => {
     expect(await drainAll(queue, { maxEvents: 700 })).toEqual(events(1, 1_500));
   });
 
+  it('is in chunks of bounded size however large the batch, and in order all the same', async () => {
+    const queue = await folder.open();
+    const large = (n: number) => `{"n":${n},"x":"${'x'.repeat(300_000)}"}`;
+    const bodies = [0, 1, 2, 3, 4, 5, 6].map(large);
+    await put(queue, bodies);
+    expect(await countKeys(folder)).toMatchObject({ chunk: 3 });
+    const lease = await take(queue, { maxBytes: 10_000_000 });
+    expect(bodiesOf(lease)).toEqual(bodies);
+    await queue.settle(
+      lease,
+      bodies.map((_, index) => retry(index, 10)),
+    );
+    expect(await countKeys(folder)).toMatchObject({ chunk: 3, delayed: 3 });
+    folder.clock.aheadMs += 10;
+    expect(await drainAll(queue, { maxBytes: 700_000 })).toEqual(bodies);
+  });
+
   it('loses expired batch ids as new ones come, a few at a time', async () => {
     const queue = await folder.open();
     for (let i = 0; i < 40; i++) await put(queue, [event(i)]);
@@ -193,6 +224,17 @@ describe('what is stored', () => {
     expect(await countKeys(folder)).toMatchObject({ batch: 39 });
     for (let i = 0; i < 40; i++) await put(queue, [event(i)]);
     expect(await countKeys(folder)).toMatchObject({ batch: 41, expiry: 41 });
+  });
+
+  it('remembers a batch id that is queued again for its new time', async () => {
+    const queue = await folder.open();
+    const batch = batchOf([event(1)], { rememberMs: 1_000 });
+    await queue.enqueue(0, [batch]);
+    folder.clock.aheadMs += 2_000;
+    const again = { ...batch, rememberMs: 60_000 };
+    expect(await queue.enqueue(0, [again])).toEqual([{ outcome: 'queued' }]);
+    await put(queue, [event(2)]);
+    expect(await queue.enqueue(0, [again])).toMatchObject([{ outcome: 'duplicate' }]);
   });
 
   it('keeps what is known of a dead letter', async () => {
@@ -252,9 +294,12 @@ describe('damaged data', () => {
     const lease = await take(queue);
     await damage('held', Buffer.alloc(1));
     const before = await countKeys(folder);
-    await expect(queue.settle(lease, [retry(0, 5)])).rejects.toMatchObject({
-      code: 'QUEUE_CORRUPT',
-    });
+    // The dead letter is written before the damage is met.
+    await expect(
+      queue.settle(lease, [
+        { index: 0, outcome: 'dead', reason: 'undecodable', error: '', handler: '' },
+      ]),
+    ).rejects.toMatchObject({ code: 'QUEUE_CORRUPT' });
     expect(await countKeys(folder)).toEqual(before);
     expectConserved(await queue.stats(0));
   });
@@ -262,6 +307,10 @@ describe('damaged data', () => {
 
 describe('arguments', () => {
   it.each<[string, (queue: Queue) => Promise<unknown>]>([
+    [
+      'an event of more than 8 MiB',
+      (queue) => queue.enqueue(0, [batchOf([event('x'.repeat(8 * MIB))])]),
+    ],
     ['an endless delay', async (queue) => queue.settle(await take(queue), [retry(0, Infinity)])],
     [
       'an unknown outcome',
@@ -334,7 +383,7 @@ describe('waiting', () => {
     await put(queue, [event(1)]);
     await queue.settle(await take(queue), [retry(0, 60_000)]);
     await receive(queue);
-    const waited = queue.waitForEvents(0, 20_000, never);
+    const waited = queue.waitForEvents(0, 3_600_000, never);
     folder.clock.aheadMs += 60_000;
     await waited;
     expect(bodiesOf((await receive(queue)).lease)).toEqual([event(1)]);
@@ -348,13 +397,13 @@ describe('waiting', () => {
     await receive(queue);
     folder.clock.aheadMs += LEASE_MS + 1;
     await other.reclaim(0, { maxLeases: 1, maxCrashes: 3 });
-    await queue.waitForEvents(0, 20_000, never);
+    await queue.waitForEvents(0, 3_600_000, never);
     expect((await receive(queue)).isolatedWaiting).toBe(true);
   });
 
   it('ends when the queue is closed', async () => {
     const queue = await folder.open();
-    const waited = queue.waitForEvents(0, 20_000, never);
+    const waited = queue.waitForEvents(0, 3_600_000, never);
     await queue.close();
     await waited;
   });
@@ -368,7 +417,7 @@ describe('waiting', () => {
     await receive(queue);
     const abort = new AbortController();
     let over = false;
-    const waited = queue.waitForEvents(0, 20_000, abort.signal).then(() => (over = true));
+    const waited = queue.waitForEvents(0, 3_600_000, abort.signal).then(() => (over = true));
     await folder.clock.sleep(120);
     expect(over).toBe(false);
     abort.abort();

@@ -1,14 +1,12 @@
-import {
-  MAX_BATCH_BYTES,
-  MAX_BATCH_EVENTS,
-  type EnqueueBatch,
-  type EnqueueResult,
-  type QueueLimits,
-} from '../queue';
+import { PipelineError } from '@event-pipeline/runtime';
+import type { EnqueueBatch, EnqueueResult, QueueLimits } from '../queue';
 import { forgetBatches, rememberBatches } from './batch-memory';
-import { chunkOverhead, encodeFreshChunk } from './event-chunk';
+import { chunkEnds, chunkOverhead, encodeFreshChunk } from './event-chunk';
 import { heldEvents } from './partition-state';
 import type { PartitionRecords } from './partition-records';
+
+/** Half of what lmdb copies in one piece; beyond that it hands out its own memory. */
+const MAX_EVENT_BYTES = 8 * 1_048_576;
 
 /** A batch with the length of each event in bytes. */
 export interface MeasuredBatch {
@@ -32,8 +30,16 @@ export interface EnqueueConditions {
   readonly room: number;
 }
 
+/** @throws PipelineError INVALID_ARGUMENT for an event that is too large to be stored */
 export function measure(batch: EnqueueBatch): MeasuredBatch {
   const sizes = batch.bodies.map((body) => Buffer.byteLength(body));
+  const tooLarge = sizes.find((size) => size > MAX_EVENT_BYTES);
+  if (tooLarge !== undefined) {
+    throw new PipelineError(
+      'INVALID_ARGUMENT',
+      `batch ${batch.id}: an event has ${tooLarge} bytes, at most ${MAX_EVENT_BYTES} are allowed`,
+    );
+  }
   return { batch, sizes, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
@@ -42,26 +48,15 @@ export function measure(batch: EnqueueBatch): MeasuredBatch {
  * transaction, for all batches: most often none is refused.
  */
 export function pack(batches: readonly MeasuredBatch[]): PackedChunk[] {
-  const chunks: PackedChunk[] = [];
-  let bodies: string[] = [];
-  let sizes: number[] = [];
-  let bytes = 0;
-  const close = () => {
-    if (bodies.length === 0) return;
-    chunks.push({ value: encodeFreshChunk(bodies, sizes), events: bodies.length });
-    [bodies, sizes, bytes] = [[], [], 0];
-  };
-  for (const measured of batches) {
-    const events = measured.sizes.length;
-    if (bodies.length + events > MAX_BATCH_EVENTS || bytes + measured.bytes > MAX_BATCH_BYTES) {
-      close();
-    }
-    bodies.push(...measured.batch.bodies);
-    sizes.push(...measured.sizes);
-    bytes += measured.bytes;
-  }
-  close();
-  return chunks;
+  const bodies = batches.flatMap(({ batch }) => batch.bodies);
+  const sizes = batches.flatMap((measured) => measured.sizes);
+  let from = 0;
+  return chunkEnds(sizes).map((to) => {
+    const value = encodeFreshChunk(bodies.slice(from, to), sizes.slice(from, to));
+    const events = to - from;
+    from = to;
+    return { value, events };
+  });
 }
 
 /** Appends batches, each one whole or not at all, and remembers their ids. */

@@ -1,5 +1,5 @@
 import { PipelineError } from '@event-pipeline/runtime';
-import type { Delivery } from '../queue';
+import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, type Delivery } from '../queue';
 
 /**
  * A chunk: up to a thousand events under one key.
@@ -14,6 +14,26 @@ const ATTEMPTS = 4;
 const CRASHES = 6;
 const FIRST_FAILURE = 8;
 const MAX_U16 = 65_535;
+
+/**
+ * Where to cut a row of events into chunks of at most a thousand events and a mebibyte, or one event
+ * where that is larger: the ends of the chunks, as indexes.
+ */
+export function chunkEnds(sizes: readonly number[]): number[] {
+  const ends: number[] = [];
+  let start = 0;
+  let bytes = 0;
+  sizes.forEach((size, index) => {
+    const isFull = index - start >= MAX_BATCH_EVENTS || bytes + size > MAX_BATCH_BYTES;
+    if (index > start && isFull) {
+      ends.push(index);
+      [start, bytes] = [index, 0];
+    }
+    bytes += size;
+  });
+  if (sizes.length > 0) ends.push(sizes.length);
+  return ends;
+}
 
 /** Bytes a chunk takes beside its bodies. */
 export function chunkOverhead(events: number): number {

@@ -74,7 +74,7 @@ export class PartitionRecords {
   }
 
   state(): PartitionState {
-    const value = this.get(this.keys.state);
+    const value = this.view(this.keys.state);
     return value === undefined ? emptyState() : parseState(value.toString());
   }
 
@@ -86,9 +86,9 @@ export class PartitionRecords {
   chunk(chunk: number): EventChunk {
     let read = this.chunks.get(chunk);
     if (read === undefined) {
-      const value = this.get(this.keys.chunk(chunk));
+      const value = this.view(this.keys.chunk(chunk));
       if (value === undefined) throw corrupt(`chunk ${chunk} is missing`);
-      read = new EventChunk(value);
+      read = new EventChunk(Buffer.from(value));
       this.chunks.set(chunk, read);
     }
     return read;
@@ -109,12 +109,12 @@ export class PartitionRecords {
   }
 
   lease(id: string): LeaseRecord | undefined {
-    const value = this.get(this.keys.lease(id));
+    const value = this.view(this.keys.lease(id));
     return value === undefined ? undefined : (JSON.parse(value.toString()) as LeaseRecord);
   }
 
   batch(id: string): BatchRecord | undefined {
-    const value = this.get(this.keys.batch(id));
+    const value = this.view(this.keys.batch(id));
     if (value === undefined) return undefined;
     const text = value.toString('utf8', 8);
     const split = text.indexOf('\n');
@@ -151,7 +151,7 @@ export class PartitionRecords {
   }
 
   private number(key: Key): number {
-    const value = this.get(key);
+    const value = this.view(key);
     if (value === undefined) throw corrupt(`${String(key)} is missing`);
     return value.readUInt32LE(0);
   }
@@ -174,15 +174,19 @@ export class PartitionRecords {
     this.db.removeSync(key);
   }
 
-  private get(key: Key): Buffer | undefined {
-    const value = this.db.getBinary(key);
+  /** A value as long as nothing else is read: lmdb has one buffer for all of them. */
+  private view(key: Key): Buffer | undefined {
+    const value = this.db.getBinaryFast(key);
     return value && asBuffer(value);
   }
 }
 
-/** lmdb's type says Buffer; whether it is one depends on how it copied the bytes. */
+/**
+ * lmdb's type says Buffer, what comes may be a mere Uint8Array, and of its one large buffer only the
+ * length says how much of it is the value.
+ */
 function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
 /** The numbers of an entry's place. */

@@ -3,7 +3,7 @@ import { forgetBatches } from './batch-memory';
 import { putDeadLetter } from './dead-letters';
 import { encodeChunk } from './event-chunk';
 import { endLease } from './give-back';
-import type { LeaseRecord, PartitionRecords, Run } from './partition-records';
+import { sizeOfRuns, type LeaseRecord, type PartitionRecords, type Run } from './partition-records';
 import type { PartitionState } from './partition-state';
 
 /** Batch ids forgotten along the way, so that they go even when nothing is enqueued any more. */
@@ -48,7 +48,7 @@ export function reclaimLeases(
 }
 
 function putSuspects(records: PartitionRecords, state: PartitionState, runs: readonly Run[]): void {
-  const size = runs.reduce((sum, { from, to }) => sum + to - from, 0);
+  const size = sizeOfRuns(runs);
   const group = state.nextGroup++;
   state.suspect += size;
   if (size > 1) return records.putJson(records.keys.group(group, 0), runs);

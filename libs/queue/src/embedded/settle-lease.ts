@@ -1,12 +1,13 @@
 import type { Delivery, SettleException } from '../queue';
 import { putDeadLetter } from './dead-letters';
-import { encodeChunk } from './event-chunk';
+import { chunkEnds, encodeChunk } from './event-chunk';
 import { endLease, giveBack } from './give-back';
 import type { LeaseRecord, LeasedRun, PartitionRecords } from './partition-records';
 import type { PartitionState } from './partition-state';
 
 interface Retry {
   readonly event: Delivery;
+  readonly size: number;
   readonly due: number;
 }
 
@@ -32,7 +33,8 @@ export function settleLease(
   exceptions.forEach((exception, at) => {
     const { run, index } = places[at] as Place;
     const chunk = records.chunk(run.chunk);
-    keptBytes += chunk.sizeOf(index);
+    const size = chunk.sizeOf(index);
+    keptBytes += size;
     if (exception.outcome === 'release') return addEvent(released, run, index);
     const [event] = chunk.deliveries(index, index + 1) as [Delivery];
     const failed = {
@@ -41,7 +43,7 @@ export function settleLease(
       firstFailureAt: event.firstFailureAt || now,
     };
     if (exception.outcome === 'retry') {
-      retries.push({ event: failed, due: Math.ceil(now + exception.delayMs) });
+      retries.push({ event: failed, size, due: Math.ceil(now + exception.delayMs) });
     } else {
       const { reason, error, handler } = exception;
       putDeadLetter(records, state, failed, { reason, error, handler, now });
@@ -61,10 +63,22 @@ export function settleLease(
   records.putState(state);
 }
 
-/** Lets failed events wait, in a chunk of their own since their counts have changed. */
+/** Lets failed events wait, in chunks of their own since their counts have changed. */
 function delay(records: PartitionRecords, state: PartitionState, retries: readonly Retry[]): void {
   if (retries.length === 0) return;
-  const chunk = state.nextChunk++;
+  let from = 0;
+  for (const to of chunkEnds(retries.map(({ size }) => size))) {
+    delayChunk(records, state.nextChunk++, retries.slice(from, to));
+    from = to;
+  }
+  state.delayed += retries.length;
+  state.retried += retries.length;
+  // Waiting workers may have to wake earlier than they thought.
+  state.wakeups += 1;
+}
+
+/** One key for neighbours that fall due together. */
+function delayChunk(records: PartitionRecords, chunk: number, retries: readonly Retry[]): void {
   const events = retries.map(({ event }) => event);
   records.putChunk(chunk, encodeChunk(events), events.length);
   let from = 0;
@@ -73,10 +87,6 @@ function delay(records: PartitionRecords, state: PartitionState, retries: readon
     records.putNumber(records.keys.delayed(due, chunk, from), index + 1);
     from = index + 1;
   });
-  state.delayed += retries.length;
-  state.retried += retries.length;
-  // Waiting workers may have to wake earlier than they thought.
-  state.wakeups += 1;
 }
 
 function placesOf(runs: readonly LeasedRun[], exceptions: readonly SettleException[]): Place[] {

@@ -20,7 +20,10 @@ export const collectorConfig = defineConfig(
       default: '127.0.0.1',
       description: 'address the gRPC port listens on; 0.0.0.0 for every interface',
     }),
-    port: env('COLLECTOR_PORT', port(), { default: 50_051, description: 'port of the gRPC server' }),
+    port: env('COLLECTOR_PORT', port(), {
+      default: 50_051,
+      description: 'port of the gRPC server',
+    }),
     httpHost: env('COLLECTOR_HTTP_HOST', text({ maxLength: 255 }), {
       default: '127.0.0.1',
       description: 'address of the HTTP port',

@@ -33,7 +33,8 @@ describe('the producer command', () => {
     expect(run.stdout()).toMatch(
       /^Starting to stream 10,000 events to 127.0.0.1:\d+\.\.\.\nFinished streaming events\. Server response: { success: true }\n/,
     );
-    expect(run.stderr()).toBe('');
+    // Nothing but progress, where the machine is so slow that there is some to report.
+    expect(run.stderr()).toMatch(/^([\d,]+ of 10,000 sent, [\d,]+ acknowledged\n)*$/);
   });
 
   it('prints one JSON object and nothing else with --json', async () => {

@@ -25,7 +25,7 @@ import { NoRoomError } from './lmdb-errors';
 import { heldBy, lookForEvents, needsUpkeep, readStats } from './partition-reads';
 import { PartitionRecords, type LeaseRecord } from './partition-records';
 import { checkQueueName, makeQueueRecord, readQueueRecord } from './queue-record';
-import { receiveEvents, toLease, type HandedOut } from './receive-events';
+import { findNothing, receiveEvents, toLease, type HandedOut } from './receive-events';
 import { reclaimLeases } from './reclaim-leases';
 import { settleLease } from './settle-lease';
 
@@ -126,9 +126,9 @@ class EmbeddedQueue implements Queue {
     checkPartition(partition, this.partitions);
     checkReceive(request);
     const records = this.records(partition);
-    const handedOut = await this.environment.transact(() =>
-      receiveEvents(records, request, this.now()),
-    );
+    const handedOut =
+      this.environment.read(() => findNothing(this.records(partition), request, this.now())) ??
+      (await this.environment.transact(() => receiveEvents(records, request, this.now())));
     if (isolated === 'skip') this.noteReceived(partition, handedOut);
     const { lease, isolatedWaiting, nextDueMs } = handedOut;
     return {

@@ -2,6 +2,7 @@ import type { QueueStats } from '../queue';
 import type { Sight } from './event-watch';
 import { numbersOf, type PartitionRecords } from './partition-records';
 import { heldEvents } from './partition-state';
+import { isReady } from './receive-events';
 
 /** Counts and depths, with the body of the event that is next in line. */
 export function readStats(records: PartitionRecords): QueueStats {
@@ -27,9 +28,8 @@ export function readStats(records: PartitionRecords): QueueStats {
 
 /** What a waiting worker sees; isolated suspects are no reason for it to look again and again. */
 export function lookForEvents(records: PartitionRecords, now: number): Sight {
-  const { pending, suspect, isolated, delayed, wakeups } = records.state();
-  const isRetryDue = () => delayed > 0 && records.first('delayed', 1, now).length > 0;
-  return { wakeups, ready: pending > 0 || suspect > isolated || isRetryDue() };
+  const state = records.state();
+  return { wakeups: state.wakeups, ready: isReady(records, state, now) };
 }
 
 /** What partitions hold together, as limits of depth count it. */

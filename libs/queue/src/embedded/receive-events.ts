@@ -22,6 +22,28 @@ export interface HandedOut {
 
 type Taken = Pick<LeaseRecord, 'origin' | 'runs'>;
 
+/**
+ * The answer of a receive that would find nothing, from a mere read: workers that have nothing to do
+ * must not take turns at the write lock. Undefined where there may be something.
+ */
+export function findNothing(
+  records: PartitionRecords,
+  { leaseId, isolated }: ReceiveRequest,
+  now: number,
+): HandedOut | undefined {
+  const state = records.state();
+  const ready = isolated === 'only' ? state.isolated > 0 : isReady(records, state, now);
+  if (ready || records.lease(leaseId) !== undefined) return undefined;
+  return answer(records, state, now);
+}
+
+/** Whether there is something for a receive that passes isolated suspects by. */
+export function isReady(records: PartitionRecords, state: PartitionState, now: number): boolean {
+  const { pending, suspect, isolated, delayed } = state;
+  if (pending > 0 || suspect > isolated) return true;
+  return delayed > 0 && records.first('delayed', 1, now).length > 0;
+}
+
 /** Makes a lease of suspects, or of due retries and pending events; or returns the one of that id. */
 export function receiveEvents(
   records: PartitionRecords,

@@ -1,4 +1,6 @@
-import { decodeStoredEvent } from '@event-pipeline/contracts';
+import { setLogger } from '@grpc/grpc-js';
+import { receivedAtOf } from '@event-pipeline/contracts';
+import { sampleQueue } from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
 import { FlowController, systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
 import {
@@ -27,6 +29,7 @@ export async function createCollector(
   logger: Logger,
 ): Promise<readonly Component[]> {
   keepMemorySmall();
+  logInsteadOfPrinting(logger);
   const clock = systemClock;
   const random = systemRandom;
   const metrics = createMetrics();
@@ -57,16 +60,7 @@ export async function createCollector(
     metrics.inFlightEvents.set(flow.events);
     metrics.inFlightBytes.set(flow.bytes);
   });
-  metrics.sampleQueue(async () => {
-    const stats = await queue.stats(PARTITION);
-    const { oldestPending, ...counts } = stats;
-    const age =
-      oldestPending === undefined
-        ? undefined
-        : (clock.now() - decodeStoredEvent(oldestPending).receivedAt) / 1_000;
-    const partitions = [{ partition: PARTITION, ...counts, oldestPendingAgeSeconds: age }];
-    return { partitions, ...(probe.health ? { durability: probe.health.durability } : {}) };
-  });
+  metrics.sampleQueue(() => sampleQueue(queue, receivedAtOf, clock.now()));
   const http = createHttpServer({
     name: 'http-server',
     host: config.httpHost,
@@ -84,6 +78,12 @@ export async function createCollector(
 function readiness(service: EventService, probe: QueueProbe): Readiness {
   if (service.isDraining) return { ready: false, reason: 'the collector is shutting down' };
   return { ready: probe.available, reason: probe.available ? 'ok' : probe.problem };
+}
+
+/** grpc-js prints on stderr what it also reports to its caller; here it is a debug line. */
+function logInsteadOfPrinting(logger: Logger): void {
+  const log = (...words: unknown[]) => logger.debug({}, `grpc-js: ${words.map(String).join(' ')}`);
+  setLogger({ error: log, info: log, debug: log });
 }
 
 function closing(queue: { close(): Promise<void> }): Component {

@@ -1,18 +1,17 @@
-import { decodeStoredEvent, type StoredEvent } from '@event-pipeline/contracts';
+import { decodeStoredEvent, receivedAtOf, type StoredEvent } from '@event-pipeline/contracts';
 import {
   Consumer,
   DEFAULT_HANDLER,
   type EventCodec,
   type EventHandler,
 } from '@event-pipeline/consumer';
-import { DEFAULT_RETRY_POLICY, type Queue } from '@event-pipeline/queue';
+import { DEFAULT_RETRY_POLICY, sampleQueue, type Queue } from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
 import { systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
 import { createHttpServer, createMetrics, type Logger } from '@event-pipeline/telemetry';
 import { createDefaultHandler, type DefaultHandler } from './handlers/default-handler';
 import { loadHandlers } from './handlers/load-handlers';
 import { withSimulatedWork } from './handlers/simulated-work';
-import { sampleQueue } from './sample-queue';
 import type { WorkerConfig } from './worker-config';
 import { workerMetrics } from './worker-metrics';
 
@@ -38,7 +37,7 @@ export async function createWorker(
 
   const queue = await createQueue(config, { clock, random, logger });
   const metrics = createMetrics();
-  metrics.sampleQueue(() => sampleQueue(queue, clock));
+  metrics.sampleQueue(() => sampleQueue(queue, receivedAtOf, clock.now()));
   const consumer = new Consumer<StoredEvent>({
     queue,
     codec,

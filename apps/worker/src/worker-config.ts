@@ -16,7 +16,8 @@ const HOUR_MS = 3_600_000;
 export const workerConfig = defineConfig({
   concurrency: env('WORKER_CONCURRENCY', integer({ min: 1, max: 256 }), {
     default: 4,
-    description: 'leases worked on side by side; 1: events are handled strictly in order',
+    description:
+      'leases worked on side by side; with 1, handlers of the single form get events in order',
   }),
   batchSize: env('WORKER_BATCH_SIZE', integer({ min: 1, max: MAX_BATCH_EVENTS }), {
     default: 500,

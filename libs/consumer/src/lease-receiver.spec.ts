@@ -3,7 +3,8 @@ import { createLogSink } from '@event-pipeline/telemetry/testing';
 import { Heartbeat } from './heartbeat';
 import { LeaseReceiver, type Receipt } from './lease-receiver';
 import { QueueOutage } from './queue-outage';
-import { InMemoryQueue, InterceptedQueue, unavailable } from './testing';
+import { InMemoryQueue } from '@event-pipeline/queue/testing';
+import { InterceptedQueue, unavailable } from './testing';
 
 const LEASE_MS = 30_000;
 

@@ -1,7 +1,8 @@
 import { SeededRandom, SimulatedClock } from '@event-pipeline/runtime/testing';
 import { createLogSink } from '@event-pipeline/telemetry/testing';
 import { ReclaimDuty } from './reclaim-duty';
-import { InMemoryQueue, InterceptedQueue, unavailable } from './testing';
+import { InMemoryQueue } from '@event-pipeline/queue/testing';
+import { InterceptedQueue, unavailable } from './testing';
 
 const LEASE_MS = 30_000;
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { decodeStoredEvent, encodeStoredEvent, Event, isJsonContentType } from '.';
+import { decodeStoredEvent, encodeStoredEvent, Event, isJsonContentType, receivedAtOf } from '.';
 
 const base = { eventId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff', type: 'page_view', timestamp: 1 };
 
@@ -74,6 +74,11 @@ describe('the stored form of an event', () => {
       );
     },
   );
+
+  it('says when it was received, and nothing for a text that is no event', () => {
+    expect(receivedAtOf(encodeStoredEvent(Event.fromPartial(base), 7))).toBe(7);
+    expect(receivedAtOf('{')).toBeUndefined();
+  });
 
   it.each([
     ['', true],

@@ -114,6 +114,15 @@ export function decodeStoredEvent(body: string): StoredEvent {
   };
 }
 
+/** When a stored event was received, Unix ms; undefined for a text that is no event. */
+export function receivedAtOf(body: string): number | undefined {
+  try {
+    return decodeStoredEvent(body).receivedAt;
+  } catch {
+    return undefined;
+  }
+}
+
 type OptionalText = 'source' | 'partitionKey' | 'schemaVersion' | 'dataContentType';
 
 function optionalText(name: OptionalText, raw: Record<string, unknown>) {

@@ -1,7 +1,9 @@
+import { resolve } from 'node:path';
 import { PipelineError, type Clock, type ConfigOf, type Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import type { Queue } from './queue';
 import type { queueConfigFields } from './queue-config';
+import { parseQueueUrl, QUEUE_URL_FORM, type QueueLocation } from './queue-location';
 
 export type QueueConfig = ConfigOf<typeof queueConfigFields>;
 
@@ -27,31 +29,20 @@ export async function createQueue(
   const options = { name: config.queueName, limits };
   if (location.engine === 'embedded') {
     const { openEmbeddedQueue } = await import('./embedded/embedded-queue');
-    return openEmbeddedQueue({ ...options, path: location.path }, dependencies);
+    const queue = await openEmbeddedQueue({ ...options, path: location.path }, dependencies);
+    const folder = resolve(location.path);
+    dependencies.logger.info({ folder }, `the queue is in the folder ${folder}`);
+    return queue;
   }
   const { openRedisQueue } = await import('./redis/redis-queue');
   const commandTimeoutMs = config.redisCommandTimeoutMs;
   return openRedisQueue({ ...options, url: location.url, commandTimeoutMs }, dependencies);
 }
 
-export type QueueLocation =
-  | { readonly engine: 'redis'; readonly url: string }
-  | { readonly engine: 'embedded'; readonly path: string };
-
-const FORMS = 'redis://[user:password@]host:port[/db], rediss://… or embedded:FOLDER';
-
-/** @throws PipelineError CONFIG_INVALID in one line; a password in the URL is not shown. */
-export function queueLocation(
-  config: Pick<QueueConfig, 'queueUrl' | 'redisHost' | 'redisPort'>,
-): QueueLocation {
-  const { queueUrl, redisHost, redisPort } = config;
+/** @throws PipelineError CONFIG_INVALID; a configuration that was loaded has been checked for it. */
+function queueLocation({ queueUrl, redisHost, redisPort }: QueueConfig): QueueLocation {
   if (queueUrl === undefined) return { engine: 'redis', url: `redis://${redisHost}:${redisPort}` };
-  const embedded = /^embedded:(?:\/\/(?=\/))?(.+)$/.exec(queueUrl);
-  if (embedded?.[1]) return { engine: 'embedded', path: embedded[1] };
-  if (/^rediss?:\/\//.test(queueUrl) && URL.canParse(queueUrl)) {
-    const { hostname, pathname } = new URL(queueUrl);
-    if (hostname !== '' && /^(?:\/\d*)?$/.test(pathname)) return { engine: 'redis', url: queueUrl };
-  }
-  const shown = queueUrl.replace(/\/\/[^@/]*@/, '//***@');
-  throw new PipelineError('CONFIG_INVALID', `QUEUE_URL is ${shown}; expected ${FORMS}`);
+  const location = parseQueueUrl(queueUrl);
+  if (location) return location;
+  throw new PipelineError('CONFIG_INVALID', `QUEUE_URL is not ${QUEUE_URL_FORM}`);
 }

@@ -1,3 +1,4 @@
 export * from './queue';
 export * from './queue-config';
 export * from './retry-policy';
+export * from './sample-queue';

@@ -1,12 +1,14 @@
-import { env, integer, text } from '@event-pipeline/runtime';
+import { checkedText, env, integer, text } from '@event-pipeline/runtime';
+import { QUEUE_URL_FORM, parseQueueUrl } from './queue-location';
+
+const isQueueUrl = (value: string) => parseQueueUrl(value) !== undefined;
 
 /** The variables that say where the queue is, for every program that uses it. */
 export const queueConfigFields = {
-  queueUrl: env('QUEUE_URL', text(), {
+  queueUrl: env('QUEUE_URL', checkedText(QUEUE_URL_FORM, isQueueUrl), {
     optional: true,
     description:
-      'where the queue is: redis://[user:password@]host:port[/db], rediss://… or embedded:FOLDER; ' +
-      'unset: redis://REDIS_HOST:REDIS_PORT',
+      'where the queue is, on Redis or in a folder; unset: redis://REDIS_HOST:REDIS_PORT',
   }),
   queueName: env('QUEUE_NAME', text({ maxLength: 64 }), {
     default: 'event_queue',

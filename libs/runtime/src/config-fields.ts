@@ -127,6 +127,15 @@ export function text(
   );
 }
 
+/**
+ * A text that has to pass a check.
+ *
+ * @param form as it follows "expected"
+ */
+export function checkedText(form: string, check: (value: string) => boolean): FieldType<string> {
+  return fieldType(form, text().schema.refine(check));
+}
+
 /** One of a closed list of words, in whatever case it is written. */
 export function oneOf<const T extends string>(values: readonly T[]): FieldType<T> {
   const lower = z.string().transform((value) => value.toLowerCase());

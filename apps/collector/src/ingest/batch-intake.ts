@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts';
 import {
   BATCH_ID_WINDOW_MS,
@@ -8,6 +7,7 @@ import {
 } from '@event-pipeline/queue';
 import { PipelineError, type FlowController, type Random } from '@event-pipeline/runtime';
 import { decodeAnswer, encodeAnswer } from './batch-answer';
+import { digestOf } from './batch-digest';
 import { readBatchFrame } from './batch-frame';
 import type { Batcher } from './batcher';
 import type { EventIngestor } from './event-ingestor';
@@ -54,7 +54,7 @@ export class BatchIntake {
       throw new PipelineError('OVERLOADED', 'too many events are in flight');
     }
     try {
-      const response = await this.enqueueParts(batchId, request, events);
+      const response = await this.enqueueParts(batchId, events);
       return { response, received: events.length };
     } finally {
       this.flow.release(events.length, cost);
@@ -63,7 +63,6 @@ export class BatchIntake {
 
   private async enqueueParts(
     batchId: string,
-    request: Uint8Array,
     events: readonly Uint8Array[],
   ): Promise<PublishEventsResponse> {
     const identity =
@@ -71,7 +70,7 @@ export class BatchIntake {
         ? { id: this.random.uuid(), digest: '-', rememberMs: OWN_ID_REMEMBERED_MS }
         : {
             id: batchId.toLowerCase(),
-            digest: createHash('sha256').update(request).digest('base64'),
+            digest: digestOf(events),
             rememberMs: BATCH_ID_WINDOW_MS,
           };
     const rejections: Rejection[] = [];

@@ -1,5 +1,5 @@
 import { Consumer, DEFAULT_HANDLER, type HandlersByType } from '@event-pipeline/consumer';
-import { InMemoryQueue } from '@event-pipeline/consumer/testing';
+import { InMemoryQueue } from '@event-pipeline/queue/testing';
 import { decodeStoredEvent, type StoredEvent } from '@event-pipeline/contracts';
 import { PipelineError, messageOf, systemClock, systemRandom } from '@event-pipeline/runtime';
 import { createLogSink } from '@event-pipeline/telemetry/testing';

@@ -3,7 +3,7 @@ import { createLogSink } from '@event-pipeline/telemetry/testing';
 import { Consumer, type ConsumerOptions } from '../consumer';
 import type { LostLease, ObservedLease, SettledLease } from '../consumer-observer';
 import type { EventHandler } from '../event-handler';
-import { InMemoryQueue, type InMemoryQueueOptions } from './in-memory-queue';
+import { InMemoryQueue, type InMemoryQueueOptions } from '@event-pipeline/queue/testing';
 import { InterceptedQueue, unavailable } from './intercepted-queue';
 
 export interface Numbered {

@@ -1,2 +1,1 @@
-export * from './in-memory-queue';
 export * from './intercepted-queue';

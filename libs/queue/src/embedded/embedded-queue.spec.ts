@@ -425,6 +425,21 @@ describe('waiting', () => {
   });
 });
 
+describe('a caller that asks again and again', () => {
+  it.each<[string, (queue: Queue) => Promise<unknown>]>([
+    ['receives from an empty queue', (queue) => receive(queue)],
+    ['looks at the counters', (queue) => queue.stats(0)],
+    ['takes back leases', (queue) => queue.reclaim(0, { maxLeases: 1, maxCrashes: 3 })],
+    ['waits for what is there', (queue) => queue.waitForEvents(0, 1_000, AbortSignal.abort())],
+  ])('leaves others their turn: one that %s', async (_, call) => {
+    const queue = await folder.open();
+    let othersHadTheirs = false;
+    setImmediate(() => (othersHadTheirs = true));
+    for (let i = 0; i < 1_000 && !othersHadTheirs; i++) await call(queue);
+    expect(othersHadTheirs).toBe(true);
+  });
+});
+
 describe('a queue that is closed', () => {
   it('has finished what was under way, and refuses what comes after', async () => {
     const queue = await folder.open();

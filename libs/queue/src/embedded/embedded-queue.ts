@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PipelineError, type Clock, type Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { checkBatches, checkExceptions, checkPartition, checkReceive } from '../check-arguments';
@@ -78,6 +79,9 @@ export async function openEmbeddedQueue(
 /**
  * The queue port on LMDB: arguments checked, then one write transaction a call. What each transition
  * does stands in its own file; where everything lies, in layout.ts.
+ *
+ * Calls that only read have their answer at once. They wait for the next turn of the event loop all
+ * the same: a caller that asks again and again would otherwise keep it from ever turning.
  */
 class EmbeddedQueue implements Queue {
   private readonly watches = new Map<number, EventWatch>();
@@ -127,7 +131,7 @@ class EmbeddedQueue implements Queue {
     checkReceive(request);
     const records = this.records(partition);
     const handedOut =
-      this.environment.read(() => findNothing(this.records(partition), request, this.now())) ??
+      (await this.findNothing(request)) ??
       (await this.environment.transact(() => receiveEvents(records, request, this.now())));
     if (isolated === 'skip') this.noteReceived(partition, handedOut);
     const { lease, isolatedWaiting, nextDueMs } = handedOut;
@@ -162,7 +166,7 @@ class EmbeddedQueue implements Queue {
     checkReclaim(limits);
     // Most often nothing has expired: a look costs no one the write lock.
     const isDue = this.environment.read(() => needsUpkeep(this.records(partition), this.now()));
-    if (!isDue) return { leases: 0, events: 0, dead: 0 };
+    if (!isDue) return nextTurn({ leases: 0, events: 0, dead: 0 });
     return this.environment.transact(() =>
       reclaimLeases(this.records(partition), limits, this.now()),
     );
@@ -171,11 +175,12 @@ class EmbeddedQueue implements Queue {
   async waitForEvents(partition: number, maxWaitMs: number, signal: AbortSignal): Promise<void> {
     checkPartition(partition, this.partitions);
     await this.watchOf(partition).wait(maxWaitMs, signal, () => this.environment.isClosed);
+    await nextTurn();
   }
 
   async stats(partition: number): Promise<QueueStats> {
     checkPartition(partition, this.partitions);
-    return this.environment.read(() => readStats(this.records(partition)));
+    return nextTurn(this.environment.read(() => readStats(this.records(partition))));
   }
 
   async health(): Promise<QueueHealth> {
@@ -219,6 +224,14 @@ class EmbeddedQueue implements Queue {
       }
       return work(records, lease);
     });
+  }
+
+  private async findNothing(request: ReceiveRequest): Promise<HandedOut | undefined> {
+    const found = this.environment.read(() =>
+      findNothing(this.records(request.partition), request, this.now()),
+    );
+    if (found !== undefined) await nextTurn();
+    return found;
   }
 
   private others(partition: number): PartitionRecords[] {

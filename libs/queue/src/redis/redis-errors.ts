@@ -25,8 +25,14 @@ export function toQueueError(error: unknown): PipelineError {
         { cause: error },
       );
     default:
-      return new PipelineError('QUEUE_UNAVAILABLE', `Redis: ${messageOf(error)}`, { cause: error });
+      return new PipelineError('QUEUE_UNAVAILABLE', `Redis: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+function reasonOf(error: unknown): string {
+  // What ioredis says when the connection breaks under a command that it may not send again.
+  const lost = error instanceof Error && error.name === 'MaxRetriesPerRequestError';
+  return lost ? 'the connection was lost before the answer came' : messageOf(error);
 }
 
 /** Replies after which this connection is to be dropped, since it leads to the wrong server. */

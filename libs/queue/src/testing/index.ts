@@ -1,3 +1,4 @@
+export * from './in-memory-queue';
 export * from './queue-contract';
 export * from './queue-under-test';
 export * from './redis-server';

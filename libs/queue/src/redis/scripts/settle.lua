@@ -59,6 +59,8 @@ end
 
 redis.call('DEL', lease)
 redis.call('ZREM', leases, ARGV[1])
+-- Who waits learns when the retry falls due.
+if retried > 0 then wake(wakeup) end
 if #released > 0 then give_back(kind, released, pending, suspect, isolated, counters, wakeup) end
 redis.call('HINCRBY', counters, 'leased', -count)
 local done = count - retried - dead_letters - #released

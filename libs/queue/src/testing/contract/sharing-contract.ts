@@ -101,6 +101,20 @@ export function describeSharingContract(create: CreateQueueUnderTest): void {
     );
 
     it(
+      'ends when an event goes to wait for a retry, so that the waiter learns when it is due',
+      withQueue(create, async ({ queue, openAnother }) => {
+        const other = await openAnother();
+        await put(queue, [event(1)]);
+        const lease = await take(queue);
+        await other.waitForEvents(0, 1, never);
+        const waited = other.waitForEvents(0, 20_000, never);
+        await queue.settle(lease, [{ index: 0, outcome: 'retry', delayMs: 5_000 }]);
+        await waited;
+        expect((await receive(other)).nextDueMs).toBeGreaterThan(0);
+      }),
+    );
+
+    it(
       'ends when a lease is given back',
       withQueue(create, async ({ queue, openAnother }) => {
         const other = await openAnother();

@@ -1,4 +1,4 @@
-import type { DeadReason } from '@event-pipeline/queue';
+import type { DeadReason } from '../queue';
 
 /** An event as it lies in the queue. */
 export interface Item {

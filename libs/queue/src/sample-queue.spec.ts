@@ -1,6 +1,17 @@
-import { InMemoryQueue } from '@event-pipeline/consumer/testing';
 import { SimulatedClock } from '@event-pipeline/runtime/testing';
 import { sampleQueue } from './sample-queue';
+import { InMemoryQueue } from './testing/in-memory-queue';
+
+const receivedAtOf = (body: string) => /"receivedAt":(\d+)/.exec(body)?.[1];
+const sampled = (queue: InMemoryQueue, clock: SimulatedClock) =>
+  sampleQueue(
+    queue,
+    (body) => {
+      const found = receivedAtOf(body);
+      return found === undefined ? undefined : Number(found);
+    },
+    clock.now(),
+  );
 
 function setUp(partitions: number) {
   const clock = new SimulatedClock();
@@ -16,7 +27,7 @@ describe('a sample of the queue', () => {
     const receivedAt = clock.now();
     await put(1, JSON.stringify({ eventId: 'id', type: 'a', timestamp: 1, receivedAt }));
     await clock.advance(2_500);
-    const { partitions, durability } = await sampleQueue(queue, clock);
+    const { partitions, durability } = await sampled(queue, clock);
     expect(durability).toBe('memory');
     expect(partitions).toMatchObject([
       { partition: 0, pending: 0, oldestPendingAgeSeconds: undefined },
@@ -27,7 +38,7 @@ describe('a sample of the queue', () => {
   it('does without the age where the next in line is no event', async () => {
     const { clock, queue, put } = setUp(1);
     await put(0, '{');
-    const { partitions } = await sampleQueue(queue, clock);
+    const { partitions } = await sampled(queue, clock);
     expect(partitions).toMatchObject([{ pending: 1, oldestPendingAgeSeconds: undefined }]);
   });
 
@@ -35,7 +46,7 @@ describe('a sample of the queue', () => {
     const { clock, queue, put } = setUp(1);
     const receivedAt = clock.now() + 5_000;
     await put(0, JSON.stringify({ eventId: 'id', type: 'a', timestamp: 1, receivedAt }));
-    const { partitions } = await sampleQueue(queue, clock);
+    const { partitions } = await sampled(queue, clock);
     expect(partitions).toMatchObject([{ oldestPendingAgeSeconds: 0 }]);
   });
 });

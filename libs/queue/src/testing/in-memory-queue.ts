@@ -13,7 +13,7 @@ import type {
   Reclaimed,
   ReclaimLimits,
   SettleException,
-} from '@event-pipeline/queue';
+} from '../queue';
 import {
   Partition,
   takeFitting,
@@ -289,6 +289,7 @@ export class InMemoryQueue implements Queue {
         dueAt: now + exception.delayMs,
         item: { body, crashes, attempts: attempts + 1, firstFailureAt: firstFailureAt || now },
       });
+      wake(partition);
     } else if (exception.outcome === 'dead') {
       const { reason, error, handler } = exception;
       partition.dead.push({

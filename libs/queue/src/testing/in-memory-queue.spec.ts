@@ -1,6 +1,6 @@
 import { systemClock, type Clock } from '@event-pipeline/runtime';
-import { describeQueueContract } from '@event-pipeline/queue/testing';
 import { InMemoryQueue } from './in-memory-queue';
+import { describeQueueContract } from './queue-contract';
 
 describeQueueContract('in memory', async (options = {}) => {
   let passed = 0;

@@ -50,7 +50,7 @@ export async function createCollector(
     flow,
     observer,
     clock,
-    batches: new BatchIntake(ingestor, batcher, flow, random),
+    batches: new BatchIntake(ingestor, batcher, flow, random, observer),
     onInternalError: (error) => logger.error({ err: error }, 'a request failed by a bug of ours'),
   });
   const server = new GrpcServer(config, service, clock, logger);

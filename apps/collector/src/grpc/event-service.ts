@@ -89,13 +89,8 @@ export class EventService {
 
   private async publish(request: Buffer): Promise<PublishEventsResponse> {
     if (this.draining) throw this.draining;
-    const { clock, observer, batches } = this.parts;
-    const begin = clock.monotonic();
-    const { response, received } = await batches.publish(request);
-    observer.received(received);
-    observer.accepted(response.accepted);
-    if (response.duplicate) observer.duplicate(response.accepted);
-    for (const rejection of response.rejections) observer.rejected(rejection);
+    const begin = this.parts.clock.monotonic();
+    const response = await this.parts.batches.publish(request);
     this.acknowledged(begin);
     return response;
   }

@@ -7,16 +7,12 @@ import {
 } from '@event-pipeline/queue';
 import { PipelineError, type FlowController, type Random } from '@event-pipeline/runtime';
 import { decodeAnswer, encodeAnswer } from './batch-answer';
+import type { IntakeObserver } from '../intake-observer';
 import { digestOf } from './batch-digest';
 import { readBatchFrame } from './batch-frame';
 import type { Batcher } from './batcher';
 import type { EventIngestor } from './event-ingestor';
 import { isUuid } from './event-validator';
-
-export interface PublishedBatch {
-  readonly response: PublishEventsResponse;
-  readonly received: number;
-}
 
 /**
  * What an event weighs beyond its bytes on the wire: the member names of its JSON text, and the
@@ -38,24 +34,29 @@ export class BatchIntake {
     private readonly batcher: Batcher,
     private readonly flow: FlowController,
     private readonly random: Random,
+    private readonly observer: IntakeObserver,
   ) {}
 
   /**
    * @param request the request as it came
    * @throws PipelineError INVALID_ARGUMENT, BATCH_ID_REUSED, OVERLOADED, QUEUE_FULL, QUEUE_UNAVAILABLE
    */
-  async publish(request: Uint8Array): Promise<PublishedBatch> {
+  async publish(request: Uint8Array): Promise<PublishEventsResponse> {
     const { batchId, events } = readBatchFrame(request);
     if (batchId !== '' && !isUuid(batchId)) {
       throw new PipelineError('INVALID_ARGUMENT', 'batch_id is not a UUID');
     }
+    this.observer.received(events.length);
     const cost = request.length + events.length * EVENT_OVERHEAD_BYTES;
     if (!this.flow.tryAcquire(events.length, cost)) {
       throw new PipelineError('OVERLOADED', 'too many events are in flight');
     }
     try {
       const response = await this.enqueueParts(batchId, events);
-      return { response, received: events.length };
+      this.observer.accepted(response.accepted);
+      if (response.duplicate) this.observer.duplicate(response.accepted);
+      for (const rejection of response.rejections) this.observer.rejected(rejection);
+      return response;
     } finally {
       this.flow.release(events.length, cost);
     }

@@ -59,6 +59,11 @@ export const collectorConfig = defineConfig(
       description: 'largest request; a larger one ends its call with RESOURCE_EXHAUSTED',
       unit: 'bytes',
     }),
+    maxRequestEvents: env('COLLECTOR_MAX_REQUEST_EVENTS', limit(20_000), {
+      default: 10_000,
+      description: 'most events of one PublishEvents request; more are RESOURCE_EXHAUSTED',
+      unit: 'events',
+    }),
     maxStreamsPerConnection: env('COLLECTOR_MAX_STREAMS_PER_CONNECTION', limit(10_000), {
       default: 100,
       description: 'calls that one connection may have open at once',

@@ -314,6 +314,30 @@ describe('PublishEvents', () => {
     expect(error?.details).toMatch(message);
   });
 
+  it('refuses a request with too many events, without a hint to send it again, and queues none', async () => {
+    await start({ COLLECTOR_MAX_REQUEST_EVENTS: '10' });
+    const answer = await client.publish(encodeRequest({ events: eventsFrom(1, 11) }));
+    expect(answer.error).toMatchObject({
+      code: status.RESOURCE_EXHAUSTED,
+      details: 'the request has more than 10 events; send them in several requests',
+    });
+    expect(answer).not.toHaveProperty('details.retryDelayMs');
+    expect(await backlog()).toBe(0);
+  });
+
+  it('gives the budget of each batch back, whatever became of it', async () => {
+    await start({ COLLECTOR_MAX_IN_FLIGHT_EVENTS: '10', QUEUE_MAX_EVENTS: '25' });
+    const publish = (from: number) =>
+      client.publish(encodeRequest({ events: eventsFrom(from, 10) }));
+    expect((await publish(1)).response?.accepted).toBe(10);
+    expect((await publish(11)).response?.accepted).toBe(10);
+    expect((await publish(21)).error?.details).toMatch(/queue is full/);
+    expect((await publish(21)).error?.details).toMatch(/queue is full/);
+    const text = await (await fetch(`${collector.httpUrl}/metrics`)).text();
+    expect(text).toContain('pipeline_calls_failed_total{code="QUEUE_FULL"} 2');
+    expect(await metric('pipeline_in_flight_events')).toBe(0);
+  });
+
   it('refuses with RESOURCE_EXHAUSTED and when to retry what exceeds the budget in flight', async () => {
     await start({ COLLECTOR_MAX_IN_FLIGHT_EVENTS: '10', COLLECTOR_QUEUE_PATIENCE_MS: '5000' });
     redis.pause();

@@ -1,6 +1,6 @@
 import { setLogger } from '@grpc/grpc-js';
 import { receivedAtOf } from '@event-pipeline/contracts';
-import { sampleQueue } from '@event-pipeline/queue';
+import { queueComponent, sampleQueue } from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
 import { FlowController, systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
 import {
@@ -50,8 +50,8 @@ export async function createCollector(
     flow,
     observer,
     clock,
-    batches: new BatchIntake(ingestor, batcher, flow, random, observer),
-    onInternalError: (error) => logger.error({ err: error }, 'a request failed by a bug of ours'),
+    batches: new BatchIntake(ingestor, batcher, flow, random, observer, config.maxRequestEvents),
+    onInternalError: (error) => logger.error({ err: error }, 'a call failed: internal error'),
   });
   const server = new GrpcServer(config, service, clock, logger);
   const probe = new QueueProbe(queue, clock, (available) => server.setServing(available));
@@ -72,7 +72,7 @@ export async function createCollector(
   });
 
   // Stopped in reverse: the server drains while batcher and queue still work.
-  return [http, closing(queue), batcher, probe, server];
+  return [http, queueComponent(queue), batcher, probe, server];
 }
 
 function readiness(service: EventService, probe: QueueProbe): Readiness {
@@ -86,15 +86,12 @@ function logInsteadOfPrinting(logger: Logger): void {
   setLogger({ error: log, info: log, debug: log });
 }
 
-function closing(queue: { close(): Promise<void> }): Component {
-  return { name: 'queue', start: () => Promise.resolve(), stop: () => queue.close() };
-}
-
 function intakeMetrics(metrics: Metrics, logger: Logger): IntakeObserver {
   return {
     received: (events) => metrics.eventsReceived.add(events),
     accepted: (events) => metrics.eventsAccepted.add(events),
     duplicate: (events) => metrics.eventsDuplicate.add(events),
+    failed: (code) => metrics.callsFailed.add(1, { code }),
     acknowledged: (seconds) => metrics.ackSeconds.observe(seconds),
     rejected: ({ code, eventId, message }) => {
       metrics.eventsRejected.add(1, { reason: reasonName(code) });

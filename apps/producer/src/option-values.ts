@@ -1,10 +1,9 @@
+import { EVENT_TYPE_PATTERN } from '@event-pipeline/contracts';
 import { shownValue } from '@event-pipeline/runtime';
 import { OPTIONS, type OptionName } from './option-table';
 
 /** The options given, each with its text; '' for one that takes no value. */
 export type GivenOptions = ReadonlyMap<OptionName, string>;
-
-const EVENT_TYPE = /^[A-Za-z][A-Za-z0-9_.-]{0,127}$/;
 
 /** Turns texts into values; what is wrong goes to the list of problems, and reading goes on. */
 export class OptionValues {
@@ -47,7 +46,7 @@ export class OptionValues {
   types(name: OptionName): readonly string[] {
     const text = this.#given.get(name) ?? OPTIONS[name].default ?? '';
     const types = text.split(',').map((type) => type.trim());
-    if (!types.every((type) => EVENT_TYPE.test(type))) {
+    if (!types.every((type) => EVENT_TYPE_PATTERN.test(type))) {
       const form = 'a letter, then up to 127 letters, digits, "_", "." or "-"';
       this.#wrong(name, `types separated by commas, each ${form}`, text);
     }

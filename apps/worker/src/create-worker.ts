@@ -5,7 +5,12 @@ import {
   type EventCodec,
   type EventHandler,
 } from '@event-pipeline/consumer';
-import { DEFAULT_RETRY_POLICY, sampleQueue, type Queue } from '@event-pipeline/queue';
+import {
+  DEFAULT_RETRY_POLICY,
+  queueComponent,
+  sampleQueue,
+  type Queue,
+} from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
 import { systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
 import { createHttpServer, createMetrics, type Logger } from '@event-pipeline/telemetry';
@@ -64,7 +69,11 @@ export async function createWorker(
   });
 
   // Stopped in reverse: the consumer drains while the queue still works.
-  return [http, closing(queue), announced(consumer, config, handlers.keys(), byDefault, logger)];
+  return [
+    http,
+    queueComponent(queue),
+    announced(consumer, config, handlers.keys(), byDefault, logger),
+  ];
 }
 
 async function readiness(queue: Pick<Queue, 'health'>, consumer: Consumer<StoredEvent>) {
@@ -72,10 +81,6 @@ async function readiness(queue: Pick<Queue, 'health'>, consumer: Consumer<Stored
   if (stalled !== undefined) return { ready: false, reason: stalled };
   await queue.health();
   return { ready: true, reason: 'ok' };
-}
-
-function closing(queue: Pick<Queue, 'close'>): Component {
-  return { name: 'queue', start: () => Promise.resolve(), stop: () => queue.close() };
 }
 
 /** The consumer, with the lines that tell people of its start and its end. */

@@ -42,6 +42,20 @@ const STALLED_AFTER_MS = 60_000;
 const PAUSE_AFTER_FAILURE_MS = 1_000;
 /** After another worker took the isolated event first, this long before we stop for one again. */
 const ISOLATION_PAUSE_MS = 1_000;
+/**
+ * How long other work is held off at first for an isolated event. Where handlers take longer, it is
+ * given up for four times as long, then tried with twice the patience: the event comes to its turn,
+ * and no slow handler stops the worker for long.
+ */
+const FIRST_ISOLATION_PATIENCE_MS = 2_000;
+const MAX_ISOLATION_PATIENCE_MS = 60_000;
+
+/** The state of the attempts to work on isolated events of one partition. */
+interface Isolation {
+  pending: boolean;
+  notBefore: number;
+  patienceMs: number;
+}
 
 /**
  * Takes events from the queue, hands them to their handlers and tells the queue what became of
@@ -53,8 +67,8 @@ const ISOLATION_PAUSE_MS = 1_000;
  *   the work on the lease where there is one.
  * - *working*: runs handlers, extends the lease meanwhile, then settles it ({@link LeaseWork}).
  *   Next: choosing.
- * - *isolating*: waits until no other loop receives or works, holds them off, asks once for the
- *   isolated event and works on it alone ({@link IsolationGate}). Next: choosing.
+ * - *isolating*: waits for a limited time until no other loop receives or works, holds them off,
+ *   asks once for the isolated event and works on it alone ({@link IsolationGate}). Next: choosing.
  *
  * The consumer as a whole is *idle* until start, then *running*. Stop makes it *draining*: loops
  * take no new lease, start no further event, and give back in the settle call what they have not
@@ -73,7 +87,7 @@ export class Consumer<E> implements Component {
   private readonly rota: PartitionRota;
   private readonly receiver: LeaseReceiver;
   private readonly work: LeaseWork<E>;
-  private readonly isolations = new Map<number, { pending: boolean; notBefore: number }>();
+  private readonly isolations = new Map<number, Isolation>();
   private ended: Promise<unknown> | undefined;
 
   constructor(private readonly options: ConsumerOptions<E>) {
@@ -186,22 +200,34 @@ export class Consumer<E> implements Component {
   /** True when there was progress to be had by it, here or in another loop: worth asking again. */
   private async isolate(partition: number): Promise<boolean> {
     const { clock } = this.options;
-    const isolation = this.isolations.get(partition) ?? { pending: false, notBefore: 0 };
+    const isolation = this.isolations.get(partition) ?? {
+      pending: false,
+      notBefore: 0,
+      patienceMs: FIRST_ISOLATION_PATIENCE_MS,
+    };
     this.isolations.set(partition, isolation);
     if (isolation.pending) return true;
     if (clock.monotonic() < isolation.notBefore) return false;
     isolation.pending = true;
+    const over = new AbortController();
+    const patience = clock.sleep(isolation.patienceMs, over.signal);
     try {
-      return await this.gate.runExclusive(() => this.workIsolated(partition, isolation));
+      const work = () => this.workIsolated(partition, isolation);
+      const progress = await this.gate.runExclusive(work, patience);
+      if (progress === undefined) {
+        isolation.notBefore = clock.monotonic() + 4 * isolation.patienceMs;
+        isolation.patienceMs = Math.min(2 * isolation.patienceMs, MAX_ISOLATION_PATIENCE_MS);
+        return false;
+      }
+      isolation.patienceMs = FIRST_ISOLATION_PATIENCE_MS;
+      return progress;
     } finally {
+      over.abort();
       isolation.pending = false;
     }
   }
 
-  private async workIsolated(
-    partition: number,
-    isolation: { notBefore: number },
-  ): Promise<boolean> {
+  private async workIsolated(partition: number, isolation: Isolation): Promise<boolean> {
     const { clock, random } = this.options;
     const receipt = await this.receiver.receive(partition, 'only', this.draining.signal);
     if (receipt === undefined) return false;

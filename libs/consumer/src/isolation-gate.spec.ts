@@ -15,6 +15,7 @@ function controlledWork(log: string[], name: string) {
   };
 }
 
+const forEver = new Promise<void>(() => undefined);
 const settled = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 describe('the isolation gate', () => {
@@ -34,7 +35,7 @@ describe('the isolation gate', () => {
     const gate = new IsolationGate();
     const log: string[] = [];
     const [first, alone, later] = ['first', 'alone', 'later'].map((n) => controlledWork(log, n));
-    const all = [gate.runShared(first!.work), gate.runExclusive(alone!.work)];
+    const all = [gate.runShared(first!.work), gate.runExclusive(alone!.work, forEver)];
     await settled();
     all.push(gate.runShared(later!.work));
     await settled();
@@ -53,7 +54,10 @@ describe('the isolation gate', () => {
     const gate = new IsolationGate();
     const log: string[] = [];
     const [a, b] = [controlledWork(log, 'a'), controlledWork(log, 'b')];
-    const both = Promise.all([gate.runExclusive(a.work), gate.runExclusive(b.work)]);
+    const both = Promise.all([
+      gate.runExclusive(a.work, forEver),
+      gate.runExclusive(b.work, forEver),
+    ]);
     await settled();
     expect(log).toEqual(['a begins']);
     b.end();
@@ -62,14 +66,35 @@ describe('the isolation gate', () => {
     expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
   });
 
+  it('gives exclusive work up when patience is over, and lets shared work go on', async () => {
+    const gate = new IsolationGate();
+    const log: string[] = [];
+    const [slow, next] = [controlledWork(log, 'slow'), controlledWork(log, 'next')];
+    let endPatience: () => void = () => undefined;
+    const patience = new Promise<void>((resolve) => (endPatience = resolve));
+    const shared = [gate.runShared(slow.work)];
+    const alone = gate.runExclusive(async () => log.push('alone'), patience);
+    shared.push(gate.runShared(next.work));
+    await settled();
+    expect(log).toEqual(['slow begins']);
+    endPatience();
+    expect(await alone).toBeUndefined();
+    await settled();
+    expect(log).toEqual(['slow begins', 'next begins']);
+    slow.end();
+    next.end();
+    await Promise.all(shared);
+    expect(log).not.toContain('alone');
+  });
+
   it('is free again after work that failed', async () => {
     const gate = new IsolationGate();
     const failing = async () => {
       throw new Error('no');
     };
     await expect(gate.runShared(failing)).rejects.toThrow('no');
-    await expect(gate.runExclusive(failing)).rejects.toThrow('no');
-    expect(await gate.runExclusive(async () => 'alone')).toBe('alone');
+    await expect(gate.runExclusive(failing, forEver)).rejects.toThrow('no');
+    expect(await gate.runExclusive(async () => 'alone', forEver)).toBe('alone');
     expect(await gate.runShared(async () => 'shared')).toBe('shared');
   });
 
@@ -85,13 +110,16 @@ describe('the isolation gate', () => {
     const runs = Array.from({ length: 200 }, async (_, i) => {
       await breathe((i * 7) % 5);
       if (i % 10 === 3) {
-        await gate.runExclusive(async () => {
-          exclusive++;
-          expect([shared, exclusive]).toEqual([0, 1]);
-          await breathe(i % 3);
-          expect([shared, exclusive]).toEqual([0, 1]);
-          exclusive--;
-        });
+        await gate.runExclusive(
+          async () => {
+            exclusive++;
+            expect([shared, exclusive]).toEqual([0, 1]);
+            await breathe(i % 3);
+            expect([shared, exclusive]).toEqual([0, 1]);
+            exclusive--;
+          },
+          breathe(i % 7),
+        );
       } else {
         await gate.runShared(async () => {
           shared++;

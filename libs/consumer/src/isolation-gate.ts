@@ -1,7 +1,7 @@
 /**
- * Lets work run side by side, or one piece of it with nothing beside it. Once an exclusive piece
- * waits, no new shared one begins; it runs when those in hand have ended. Exclusive pieces wait for
- * one another in their order.
+ * Lets work run side by side, or one piece of it with nothing beside it. While an exclusive piece
+ * waits, no new shared one begins; it runs when those in hand have ended, or gives up when they take
+ * too long. Exclusive pieces wait for one another in their order.
  */
 export class IsolationGate {
   private shared = 0;
@@ -22,12 +22,26 @@ export class IsolationGate {
     }
   }
 
-  /** Not from within shared work: it would wait for itself. */
-  async runExclusive<T>(work: () => Promise<T>): Promise<T> {
-    await new Promise<void>((resolve) => {
-      this.waitingExclusive.push(resolve);
-      this.passOn();
+  /**
+   * Not from within shared work: it would wait for itself.
+   *
+   * @param patience resolves when shared work has been held off for long enough
+   * @returns undefined when patience was over first; the work has not begun then
+   */
+  async runExclusive<T>(work: () => Promise<T>, patience: Promise<void>): Promise<T | undefined> {
+    let begin: () => void = () => undefined;
+    const turn = new Promise<'turn'>((resolve) => {
+      begin = () => resolve('turn');
     });
+    this.waitingExclusive.push(begin);
+    this.passOn();
+    const first = await Promise.race([turn, patience.then(() => 'over' as const)]);
+    const waitsStill = this.waitingExclusive.indexOf(begin);
+    if (first === 'over' && waitsStill !== -1) {
+      this.waitingExclusive.splice(waitsStill, 1);
+      this.passOn();
+      return undefined;
+    }
     try {
       return await work();
     } finally {
@@ -37,11 +51,11 @@ export class IsolationGate {
   }
 
   private passOn(): void {
-    if (this.exclusive || this.shared > 0) return;
-    const next = this.waitingExclusive.shift();
-    if (next !== undefined) {
+    if (this.exclusive) return;
+    if (this.waitingExclusive.length > 0) {
+      if (this.shared > 0) return;
       this.exclusive = true;
-      next();
+      this.waitingExclusive.shift()?.();
       return;
     }
     const woken = this.waitingShared;

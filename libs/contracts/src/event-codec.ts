@@ -1,6 +1,9 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import type { Event } from './gen/event/event';
 
+/** What the type of an event must look like: a letter, then up to 127 more characters. */
+export const EVENT_TYPE_PATTERN = /^[A-Za-z][A-Za-z0-9_.-]{0,127}$/;
+
 /** An event as it lies in the queue and as handlers get it. */
 export interface StoredEvent {
   /** UUID in lower case. */

@@ -1,4 +1,5 @@
 export * from './queue';
+export * from './queue-component';
 export * from './queue-config';
 export * from './retry-policy';
 export * from './sample-queue';

@@ -11,8 +11,8 @@
  * (Redis' TIME, the machine's clock for the embedded engine), never a client's.
  *
  * Failures are PipelineErrors: QUEUE_UNAVAILABLE (the engine gave no answer, so the step may or may
- * not have happened: every step can be repeated safely), QUEUE_FULL, BATCH_ID_REUSED, LEASE_LOST,
- * INVALID_ARGUMENT, QUEUE_CORRUPT.
+ * not have happened: every step can be repeated safely), QUEUE_FULL, LEASE_LOST, INVALID_ARGUMENT,
+ * QUEUE_CORRUPT.
  */
 export interface Queue {
   /** How many partitions there are: partition numbers run from 0 to this, exclusive. */
@@ -30,8 +30,9 @@ export interface Queue {
 
   /**
    * Leases events of one partition: suspects, due retries and pending events, oldest first, bounded
-   * by events and bytes (at least one event, however large). While events are pending, suspects and
-   * retries get at most every other lease, so neither side starves.
+   * by events and bytes (at least one event, however large). While events are pending, suspects get
+   * at most every other lease, which they do not share, and due retries at most half of a lease, so
+   * that no side starves.
    *
    * The caller chooses the lease id: repeated with the same id, the call returns the lease it
    * already made.
@@ -70,7 +71,10 @@ export interface Queue {
   /** The partition's counters and depths, from one consistent moment. */
   stats(partition: number): Promise<QueueStats>;
 
-  /** Whether the queue would take and keep events now, and how durable an acknowledgement is. */
+  /**
+   * How durable an acknowledgement is. Rejects while the queue does not answer; a queue that is full
+   * answers.
+   */
   health(): Promise<QueueHealth>;
 
   /** Ends connections and background duties. Safe to call twice; nothing else is called after. */
@@ -79,7 +83,7 @@ export interface Queue {
 
 /** Most events in one enqueued batch and in one lease (Lua's unpack fails near 8,000 values). */
 export const MAX_BATCH_EVENTS = 1_000;
-/** Most bytes in one enqueued batch of more than one event. */
+/** What callers aim at, at most, for the bytes of a batch of several events; engines do not check it. */
 export const MAX_BATCH_BYTES = 1_048_576;
 /** How long a batch id is remembered. A publisher gives up on a batch sooner. */
 export const BATCH_ID_WINDOW_MS = 15 * 60_000;
@@ -164,7 +168,7 @@ export type SettleException =
       readonly index: number;
       readonly outcome: 'dead';
       readonly reason: DeadReason;
-      /** What went wrong, for people; at most 1 KiB of it is kept. */
+      /** What went wrong, for people; at most {@link MAX_ERROR_LENGTH} characters of it are kept. */
       readonly error: string;
       /** Which handler failed. */
       readonly handler: string;
@@ -173,8 +177,16 @@ export type SettleException =
   | { readonly index: number; readonly outcome: 'release' };
 
 /** Why an event became a dead letter. Closed. */
-export type DeadReason =
-  'attempts-exhausted' | 'permanent-error' | 'undecodable' | 'crashed-worker';
+export const DEAD_REASONS = [
+  'attempts-exhausted',
+  'permanent-error',
+  'undecodable',
+  'crashed-worker',
+] as const;
+export type DeadReason = (typeof DEAD_REASONS)[number];
+
+/** Characters of an error that a dead letter keeps. */
+export const MAX_ERROR_LENGTH = 1_024;
 
 export interface ReclaimLimits {
   readonly maxLeases: number;

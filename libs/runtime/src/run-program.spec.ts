@@ -347,29 +347,32 @@ describe('a program that breaks', () => {
   it.each([
     ['uncaught exception', (host: SimulatedHost, error: Error) => host.throwUncaught(error)],
     ['unhandled rejection', (host: SimulatedHost, error: Error) => host.rejectUnhandled(error)],
-  ])('logs an %s as fatal, stops in order and exits with code 1', async (what, breakIt) => {
-    const steps: string[] = [];
-    const { host, logger, ended } = await launch([component('a', steps), component('b', steps)]);
-    const error = new Error('a bug');
-    breakIt(host, error);
-    expect(await ended).toBe(1);
-    expect(steps.slice(2)).toEqual(['stop b', 'stop a']);
-    expect(logger.lines[1]).toEqual({
-      level: 'fatal',
-      fields: { err: error },
-      message: `${what}: a bug`,
-    });
-  });
+  ])(
+    'logs an %s as fatal and ends at once, as a crash, with exit code 1',
+    async (what, breakIt) => {
+      const steps: string[] = [];
+      const { host, logger, ended } = await launch([component('a', steps), component('b', steps)]);
+      const error = new Error('a bug');
+      breakIt(host, error);
+      expect(await ended).toBe(1);
+      expect(host.exitCode).toBe(1);
+      expect(steps.slice(2)).toEqual([]);
+      expect(logger.lines[1]).toEqual({
+        level: 'fatal',
+        fields: { err: error },
+        message: `${what}: a bug`,
+      });
+    },
+  );
 
-  it('does not fill the log when it breaks again and again while it stops', async () => {
-    const stopped = later();
-    const { host, logger, ended } = await launch([
-      component('a', [], { stop: () => stopped.promise }),
-    ]);
-    for (let count = 0; count < 1_000; count += 1) host.throwUncaught(new Error('again'));
-    stopped.resolve();
-    expect(await ended).toBe(1);
-    expect(logger.messages('fatal')).toHaveLength(10);
+  it('ends at once also while it starts or stops', async () => {
+    const starting = await launch([component('a', [], { start: forEver })]);
+    starting.host.throwUncaught(new Error('early'));
+    expect(await starting.ended).toBe(1);
+    const stopping = await launch([component('a', [], { stop: forEver })]);
+    stopping.host.signal('SIGTERM');
+    stopping.host.throwUncaught(new Error('late'));
+    expect(await stopping.ended).toBe(1);
   });
 
   it('goes on after a rejection that was declared harmless', async () => {

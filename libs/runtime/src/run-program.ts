@@ -53,10 +53,10 @@ export const EXIT = { ok: 0, failed: 1, configInvalid: 2 } as const;
  *   second of that are taken as the same one (npm and nx forward what the terminal sends as well);
  *   a later one ends the grace at once.
  * - What has not stopped when the grace is over is named in a line: exit code 1.
- * - An uncaught exception or an unhandled rejection is logged as fatal and stops the program in the
- *   same orderly way: exit code 1.
+ * - An uncaught exception or an unhandled rejection is logged as fatal and ends the program at once,
+ *   as a crash: exit code 1.
  *
- * Every component that was built is stopped, started or not. Logs are flushed before the exit, which
+ * But for a crash, every component that was built is stopped, started or not. Logs are flushed before the exit, which
  * does not wait for handles that something left open. Resolves with the exit code where the host's
  * exit returns.
  */

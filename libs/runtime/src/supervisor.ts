@@ -16,8 +16,6 @@ export interface SupervisorOptions {
 const SAME_SIGNAL_MS = 1_000;
 /** How long components have to give up once the grace is over. */
 const GIVE_UP_MS = 1_000;
-/** Uncaught errors that are logged; a failure that repeats itself must not fill the disk. */
-const MAX_LOGGED_CRASHES = 10;
 
 const GRACE_OVER = Symbol('grace over');
 const GIVEN_UP = Symbol('given up');
@@ -25,10 +23,14 @@ const GIVEN_UP = Symbol('given up');
 /**
  * Takes components from start to stop, once. The states and what leads on:
  *
- *     starting --all started--> running --signal, crash--> stopping --all stopped--> over
- *        \--------- signal, crash, failed start -------------^  \--grace + 1 s over--^
+ *     starting --all started--> running --signal--> stopping --all stopped--> over
+ *        \--------- signal, failed start -------------^  \--grace + 1 s over--^
  *
  * While starting, a stop waits for the start in progress, at most until the grace is over.
+ *
+ * An uncaught exception or an unhandled rejection ends the program at once, whatever its state:
+ * nobody knows what it left half done. An orderly stop would also hide from the queue that the
+ * worker crashed, and hand the event that crashes it to the next one, for ever.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions;
@@ -36,7 +38,7 @@ export class Supervisor {
   readonly #graceOver = new AbortController();
   #stopAskedAt = 0;
   #exitCode = 0;
-  #crashes = 0;
+  readonly #crashed = new AbortController();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -50,16 +52,27 @@ export class Supervisor {
       uncaughtException: (error) => this.#onCrash(error, 'uncaught exception'),
       unhandledRejection: (reason) => this.#onRejection(reason),
     });
+    // The host's exit does not return, but in a test.
+    await Promise.race([this.#runToTheEnd(build), aborted(this.#crashed.signal)]);
+    return this.#exitCode;
+  }
+
+  async #runToTheEnd(
+    build: () => readonly Component[] | Promise<readonly Component[]>,
+  ): Promise<void> {
     const components = await this.#start(build);
     await aborted(this.#stopAsked.signal);
     await this.#stop(components);
     this.#log('info', { exitCode: this.#exitCode }, 'stopped');
+    this.#flush();
+  }
+
+  #flush(): void {
     try {
       this.#options.logger.flush();
     } catch {
       // What could not be written is lost with the process.
     }
-    return this.#exitCode;
   }
 
   async #start(
@@ -149,12 +162,12 @@ export class Supervisor {
   }
 
   #onCrash(error: unknown, what: string): void {
-    this.#exitCode = Math.max(this.#exitCode, 1);
-    this.#crashes += 1;
-    if (this.#crashes <= MAX_LOGGED_CRASHES) {
-      this.#log('fatal', { err: error }, `${what}: ${messageOf(error)}`);
-    }
-    this.#askToStop();
+    if (this.#crashed.signal.aborted) return;
+    this.#exitCode = 1;
+    this.#log('fatal', { err: error }, `${what}: ${messageOf(error)}`);
+    this.#flush();
+    this.#crashed.abort();
+    this.#options.host.exit(1);
   }
 
   #onRejection(reason: unknown): void {

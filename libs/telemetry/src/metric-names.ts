@@ -52,6 +52,13 @@ export const METRICS = {
     help: 'Events refused, by reason.',
     labels: ['reason'],
   },
+  callsFailed: {
+    name: 'pipeline_calls_failed_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Calls of the collector that ended with an error, by the code of docs/errors.md.',
+    labels: ['code'],
+  },
   eventsProcessed: {
     name: 'pipeline_events_processed_total',
     type: 'counter',

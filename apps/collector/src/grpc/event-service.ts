@@ -12,7 +12,7 @@ import {
 import { PipelineError, type Clock } from '@event-pipeline/runtime';
 import type { BatchIntake } from '../ingest/batch-intake';
 import { EventStream, type EventStreamParts } from './event-stream';
-import { toServiceError } from './status-mapping';
+import { isInternal, toServiceError } from './status-mapping';
 
 const raw = (bytes: Buffer): Buffer => bytes;
 
@@ -62,13 +62,14 @@ export class EventService {
     callback,
   ) => {
     if (this.draining) {
+      this.parts.observer.failed(this.draining.code);
       callback(toServiceError(this.draining));
       return;
     }
     const begin = this.parts.clock.monotonic();
-    const stream = new EventStream(call, callback, this.parts, (closed) => {
+    const stream = new EventStream(call, callback, this.parts, (closed, isAcknowledged) => {
       this.streams.delete(closed);
-      this.acknowledged(begin);
+      if (isAcknowledged) this.acknowledged(begin);
       this.closed();
     });
     this.streams.add(stream);
@@ -101,9 +102,8 @@ export class EventService {
 
   private noted(error: unknown): PipelineError {
     const known = PipelineError.from(error);
-    if (known.code === 'INTERNAL' || known.code === 'QUEUE_CORRUPT') {
-      this.parts.onInternalError(known);
-    }
+    this.parts.observer.failed(known.code);
+    if (isInternal(known)) this.parts.onInternalError(known);
     return known;
   }
 

@@ -5,7 +5,7 @@ import { EVENT_OVERHEAD_BYTES } from '../ingest/batch-intake';
 import type { Batcher, EventOwner } from '../ingest/batcher';
 import type { EventIngestor, Verdict } from '../ingest/event-ingestor';
 import type { IntakeObserver } from '../intake-observer';
-import { toServiceError } from './status-mapping';
+import { isInternal, toServiceError } from './status-mapping';
 
 export type RawStreamCall = ServerReadableStream<Buffer, StreamSummary>;
 
@@ -48,8 +48,8 @@ export class EventStream implements EventOwner {
     private readonly call: RawStreamCall,
     private readonly answer: sendUnaryData<StreamSummary>,
     private readonly parts: EventStreamParts,
-    /** Called once, when nothing more happens on this stream. */
-    private readonly onClosed: (stream: EventStream) => void,
+    /** Called once, when nothing more happens on this stream; says whether it ended well. */
+    private readonly onClosed: (stream: EventStream, isAcknowledged: boolean) => void,
   ) {
     call.on('data', (bytes: Buffer) => this.read(bytes));
     call.on('end', () => {
@@ -59,7 +59,10 @@ export class EventStream implements EventOwner {
     // The client went away, or grpc-js ended the stream itself (a message that is too large).
     call.on('cancelled', () => this.abandon());
     call.on('error', () => this.abandon());
-    call.on('close', () => this.abandon());
+    call.on('close', () => {
+      // A stream that was read to its end closes, too: its client still waits for the answer.
+      if (!this.ended) this.abandon();
+    });
   }
 
   durable(lastIndex: number, count: number, cost: number): void {
@@ -75,6 +78,8 @@ export class EventStream implements EventOwner {
   failed(error: PipelineError, count: number, cost: number): void {
     this.parts.flow.release(count, cost);
     this.pending -= count;
+    if (this.answered) return;
+    if (isInternal(error)) this.parts.onInternalError(error);
     this.endEarly(error);
   }
 
@@ -83,7 +88,8 @@ export class EventStream implements EventOwner {
     if (this.answered) return;
     const rejected = this.settled - this.accepted;
     const rejections = this.rejections.filter(({ index }) => index < this.settled);
-    this.respond(() =>
+    this.parts.observer.failed(error.code);
+    this.respond(false, () =>
       this.answer(
         toServiceError(error, {
           success: false,
@@ -117,15 +123,15 @@ export class EventStream implements EventOwner {
     }
     this.call.pause();
     this.pending += 1;
-    this.parts.flow
-      .acquire(1, cost, this.gone.signal)
-      .then(() => {
-        this.pending -= 1;
-        this.take(bytes, cost);
-        if (!this.drainReason) this.call.resume();
-      })
-      // Nobody waits for the event any more, and it was never acknowledged.
-      .catch(() => undefined);
+    const admitted = () => {
+      this.pending -= 1;
+      this.take(bytes, cost);
+      if (!this.drainReason) this.call.resume();
+      // A rejected event is settled at once, and may have been what the drain waited for.
+      this.finishIfComplete();
+    };
+    // Rejected when the stream is over: nobody waits for the event, and it was not acknowledged.
+    this.parts.flow.acquire(1, cost, this.gone.signal).then(admitted, () => undefined);
   }
 
   private take(bytes: Buffer, cost: number): void {
@@ -155,7 +161,7 @@ export class EventStream implements EventOwner {
   private finishIfComplete(): void {
     if (this.answered || this.pending > 0) return;
     if (this.ended) {
-      this.respond(() =>
+      this.respond(true, () =>
         this.answer(null, {
           success: this.rejected === 0,
           received: this.received,
@@ -169,7 +175,7 @@ export class EventStream implements EventOwner {
     }
   }
 
-  private respond(send: () => void): void {
+  private respond(isAcknowledged: boolean, send: () => void): void {
     this.answered = true;
     this.gone.abort();
     try {
@@ -177,7 +183,7 @@ export class EventStream implements EventOwner {
     } catch (error) {
       this.parts.observer.answerFailed(messageOf(error));
     }
-    this.onClosed(this);
+    this.onClosed(this, isAcknowledged);
   }
 
   private abandon(): void {
@@ -185,6 +191,6 @@ export class EventStream implements EventOwner {
     this.answered = true;
     this.gone.abort();
     this.parts.observer.abandoned(this.pending);
-    this.onClosed(this);
+    this.onClosed(this, false);
   }
 }

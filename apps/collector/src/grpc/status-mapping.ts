@@ -41,6 +41,11 @@ export const STATUS_OF: Readonly<Record<ErrorCode, WireStatus>> = {
   INTERNAL: { status: status.INTERNAL, message: 'internal error' },
 };
 
+/** Whether the client learns only that there was an error, so that the log has to say what it was. */
+export function isInternal({ code }: PipelineError): boolean {
+  return STATUS_OF[code].status === status.INTERNAL;
+}
+
 /**
  * The gRPC error for anything that was thrown. Its message is written for the client's developer
  * and says nothing of our insides.

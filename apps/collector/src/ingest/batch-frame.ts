@@ -14,9 +14,10 @@ const EVENTS_FIELD = 2;
 /**
  * Reads the frame of a PublishEventsRequest. The events are views of `bytes`, not copies.
  *
- * @throws PipelineError INVALID_ARGUMENT when nothing of the request can be read.
+ * @throws PipelineError INVALID_ARGUMENT when nothing of the request can be read; TOO_LARGE when it
+ *   has more than `maxEvents` events: an answer that names each of them must fit a client's limits
  */
-export function readBatchFrame(bytes: Uint8Array): BatchFrame {
+export function readBatchFrame(bytes: Uint8Array, maxEvents: number): BatchFrame {
   const events: Uint8Array[] = [];
   let batchId = '';
   try {
@@ -24,6 +25,7 @@ export function readBatchFrame(bytes: Uint8Array): BatchFrame {
     while (reader.pos < reader.len) {
       const [field, wireType] = reader.tag();
       if (field === EVENTS_FIELD && wireType === WireType.LengthDelimited) {
+        if (events.length === maxEvents) throw tooManyEvents(maxEvents);
         events.push(reader.bytes());
       } else if (field === BATCH_ID_FIELD && wireType === WireType.LengthDelimited) {
         const text = reader.bytes();
@@ -34,6 +36,7 @@ export function readBatchFrame(bytes: Uint8Array): BatchFrame {
       }
     }
   } catch (error) {
+    if (error instanceof PipelineError) throw error;
     throw new PipelineError(
       'INVALID_ARGUMENT',
       'the bytes are not an event.PublishEventsRequest message',
@@ -41,4 +44,11 @@ export function readBatchFrame(bytes: Uint8Array): BatchFrame {
     );
   }
   return { batchId, events };
+}
+
+function tooManyEvents(maxEvents: number): PipelineError {
+  return new PipelineError(
+    'TOO_LARGE',
+    `the request has more than ${maxEvents} events; send them in several requests`,
+  );
 }

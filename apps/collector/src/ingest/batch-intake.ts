@@ -10,7 +10,7 @@ import { decodeAnswer, encodeAnswer } from './batch-answer';
 import type { IntakeObserver } from '../intake-observer';
 import { digestOf } from './batch-digest';
 import { readBatchFrame } from './batch-frame';
-import type { Batcher } from './batcher';
+import { NO_DIGEST, OWN_ID_REMEMBERED_MS, type Batcher } from './batcher';
 import type { EventIngestor } from './event-ingestor';
 import { isUuid } from './event-validator';
 
@@ -35,14 +35,17 @@ export class BatchIntake {
     private readonly flow: FlowController,
     private readonly random: Random,
     private readonly observer: IntakeObserver,
+    /** Most events of one request. */
+    private readonly maxEvents: number,
   ) {}
 
   /**
    * @param request the request as it came
-   * @throws PipelineError INVALID_ARGUMENT, BATCH_ID_REUSED, OVERLOADED, QUEUE_FULL, QUEUE_UNAVAILABLE
+   * @throws PipelineError INVALID_ARGUMENT, BATCH_ID_REUSED, TOO_LARGE, OVERLOADED, QUEUE_FULL,
+   *   QUEUE_UNAVAILABLE
    */
   async publish(request: Uint8Array): Promise<PublishEventsResponse> {
-    const { batchId, events } = readBatchFrame(request);
+    const { batchId, events } = readBatchFrame(request, this.maxEvents);
     if (batchId !== '' && !isUuid(batchId)) {
       throw new PipelineError('INVALID_ARGUMENT', 'batch_id is not a UUID');
     }
@@ -68,7 +71,7 @@ export class BatchIntake {
   ): Promise<PublishEventsResponse> {
     const identity =
       batchId === ''
-        ? { id: this.random.uuid(), digest: '-', rememberMs: OWN_ID_REMEMBERED_MS }
+        ? { id: this.random.uuid(), digest: NO_DIGEST, rememberMs: OWN_ID_REMEMBERED_MS }
         : {
             id: batchId.toLowerCase(),
             digest: digestOf(events),
@@ -120,8 +123,6 @@ export class BatchIntake {
 }
 
 const NOTHING = new Uint8Array(0);
-/** Only the batcher sends an id of ours again, and not for longer than this. */
-const OWN_ID_REMEMBERED_MS = 120_000;
 
 /**
  * Cuts a request into batches that the queue takes. By the bytes as they came, whatever their

@@ -1,4 +1,10 @@
-import { PipelineError, type Clock, type Component, type Random } from '@event-pipeline/runtime';
+import {
+  PipelineError,
+  type Clock,
+  type Component,
+  type ErrorCode,
+  type Random,
+} from '@event-pipeline/runtime';
 import {
   MAX_BATCH_BYTES,
   MAX_BATCH_EVENTS,
@@ -41,11 +47,15 @@ interface PendingBatch {
   reject(error: PipelineError): void;
 }
 
-const NO_DIGEST = '-';
+/** Digest of a batch whose id is ours: nobody else can use it for other events. */
+export const NO_DIGEST = '-';
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
-/** Longer than any wait for an unreachable queue; the id is never sent again after that. */
-const OWN_ID_REMEMBERED_MS = 120_000;
+/**
+ * How long an id of ours is remembered: twice the longest patience that can be configured, after
+ * which it is never sent again.
+ */
+export const OWN_ID_REMEMBERED_MS = 120_000;
 
 /**
  * Turns what all streams and callers bring into few large calls of the queue.
@@ -251,6 +261,7 @@ function refusal(reason: 'QUEUE_FULL' | 'BATCH_ID_REUSED' | undefined): Pipeline
 /** What the queue reports of its own state passes; anything else is a bug of ours. */
 function knownError(error: unknown): PipelineError {
   const known = PipelineError.from(error);
-  if (known.code === 'QUEUE_UNAVAILABLE' || known.code === 'QUEUE_FULL') return known;
+  const reported: readonly ErrorCode[] = ['QUEUE_UNAVAILABLE', 'QUEUE_FULL', 'QUEUE_CORRUPT'];
+  if (reported.includes(known.code)) return known;
   return new PipelineError('INTERNAL', `enqueue failed: ${known.message}`, { cause: error });
 }

@@ -1,5 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { isJsonContentType, RejectionCode, type Event } from '@event-pipeline/contracts';
+import {
+  EVENT_TYPE_PATTERN,
+  isJsonContentType,
+  RejectionCode,
+  type Event,
+} from '@event-pipeline/contracts';
 import type { Refusal } from './event-decoder';
 import { problemOfJson } from './storable-json';
 
@@ -14,7 +19,6 @@ export interface EventLimits {
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const TYPE = /^[A-Za-z][A-Za-z0-9_.-]{0,127}$/;
 const EARLIEST_TIMESTAMP = Date.UTC(2000, 0, 1);
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
 
@@ -36,7 +40,7 @@ export function refusalOf(event: Event, limits: EventLimits, now: number): Refus
       `event_id is ${shown(event.eventId)}; expected a UUID`,
     );
   }
-  if (!TYPE.test(event.type)) {
+  if (!EVENT_TYPE_PATTERN.test(event.type)) {
     return refuse(
       RejectionCode.REJECTION_CODE_INVALID_TYPE,
       `type is ${shown(event.type)}; expected a letter, then up to 127 letters, digits, "_", "." or "-"`,

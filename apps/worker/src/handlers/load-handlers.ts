@@ -2,10 +2,9 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { DEFAULT_HANDLER, type EventHandler, type HandlersByType } from '@event-pipeline/consumer';
-import type { StoredEvent } from '@event-pipeline/contracts';
+import { EVENT_TYPE_PATTERN, type StoredEvent } from '@event-pipeline/contracts';
 import { PipelineError, messageOf } from '@event-pipeline/runtime';
 
-const EVENT_TYPE = /^[A-Za-z][A-Za-z0-9_.-]{0,127}$/;
 const FORM = 'expected a function (event, context) or { batch: (events, context) => … }';
 
 /**
@@ -29,7 +28,7 @@ export async function loadHandlers(path: string): Promise<HandlersByType<StoredE
   }
   const handlers = new Map<string, EventHandler<StoredEvent>>();
   for (const [type, handler] of Object.entries(exported)) {
-    if (type !== DEFAULT_HANDLER && !EVENT_TYPE.test(type)) {
+    if (type !== DEFAULT_HANDLER && !EVENT_TYPE_PATTERN.test(type)) {
       throw invalid(
         file,
         `has a handler for "${type}", which is no event type; expected a letter, then letters, ` +

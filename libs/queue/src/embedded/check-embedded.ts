@@ -1,12 +1,5 @@
 import { PipelineError } from '@event-pipeline/runtime';
-import type { ReclaimLimits, SettleException } from '../queue';
-
-const DEAD_REASONS: ReadonlySet<string> = new Set([
-  'attempts-exhausted',
-  'permanent-error',
-  'undecodable',
-  'crashed-worker',
-]);
+import { DEAD_REASONS, type ReclaimLimits, type SettleException } from '../queue';
 
 /** Far beyond any sensible delay or lease, and still a number that a key can hold exactly. */
 const LONGEST_MS = 10 * 365 * 24 * 3_600_000;
@@ -20,7 +13,7 @@ export function checkOutcomes(exceptions: readonly SettleException[]): void {
         if (!(exception.delayMs <= LONGEST_MS)) refuse(`delayMs ${exception.delayMs}`);
         break;
       case 'dead':
-        if (!DEAD_REASONS.has(exception.reason)) refuse(`reason ${exception.reason}`);
+        if (!DEAD_REASONS.includes(exception.reason)) refuse(`reason ${exception.reason}`);
         break;
       default:
         refuse(`outcome ${String((exception as { outcome: unknown }).outcome)}`);

@@ -48,6 +48,6 @@ export function partitionKeys(queueName: string, partition: number): PartitionKe
     epoch: `${prefix}epoch`,
     lease: (leaseId) => `${prefix}lease:${leaseId}`,
     batch: (batchId) => `${prefix}batch:${batchId}`,
-    leasePattern: `${prefix}lease:*`.replace(/[[\]?\\]/g, '\\$&'),
+    leasePattern: `${prefix.replace(/[*?[\]\\]/g, '\\$&')}lease:*`,
   };
 }

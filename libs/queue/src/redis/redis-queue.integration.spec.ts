@@ -179,6 +179,14 @@ describe('the queue on Redis', () => {
     await put(queue, [event(501)]);
   });
 
+  it('names the next pending event by its body alone, also after it has failed', async () => {
+    await put(queue, [event(1)]);
+    await queue.settle(await take(queue), [{ index: 0, outcome: 'retry', delayMs: 1 }]);
+    await context.passTime(1);
+    await queue.release(await take(queue));
+    expect(await queue.stats(0)).toMatchObject({ pending: 1, oldestPending: event(1) });
+  });
+
   it('names a key that another program uses', async () => {
     await server.command('set', context.name, 'not a list');
     await expect(put(queue, [event(1)])).rejects.toMatchObject({ code: 'QUEUE_CORRUPT' });
@@ -195,18 +203,52 @@ describe('the queue on Redis', () => {
     expect(await drainAll(queue)).toEqual(events(1, 4));
   });
 
-  it('says so when acknowledged events would not be on disk', async () => {
-    await server.command('config', 'set', 'appendfsync', 'everysec');
+  it.each([
+    ['appendfsync', 'everysec', 'always', 'bounded-loss'],
+    ['no-appendfsync-on-rewrite', 'yes', 'no', 'bounded-loss'],
+    ['maxmemory-policy', 'allkeys-lru', 'noeviction', 'memory'],
+  ])('says what %s %s costs', async (setting, value, before, durability) => {
+    await server.command('config', 'set', setting, value);
     const other = await createRedisQueueUnderTest();
     try {
-      expect(await other.queue.health()).toMatchObject({
-        durability: 'bounded-loss',
-        detail: 'appendonly yes, appendfsync everysec, maxmemory-policy noeviction',
-      });
+      const { detail, ...health } = await other.queue.health();
+      expect(health).toEqual({ durability });
+      expect(detail).toMatch(/^appendonly yes, appendfsync \w+, maxmemory-policy [\w-]+/);
     } finally {
-      await server.command('config', 'set', 'appendfsync', 'always');
+      await server.command('config', 'set', setting, before);
       await other.dispose();
     }
+  });
+
+  it('says so when Redis comes back without its data', async () => {
+    const sink = createLogSink();
+    const own = await startRedisServer();
+    const watched = await openRedisQueue(
+      { url: own.url, name: 'q', limits: { maxEvents: 0, maxBytes: 0 } },
+      { random: systemRandom, logger: sink.logger },
+    );
+    try {
+      await put(watched, [event(1)]);
+      await own.restart({ empty: true });
+      await untilAnswered(() => Promise.resolve(expect(lost(sink)).toHaveLength(1)));
+    } finally {
+      await watched.close();
+      await own.stop();
+    }
+  });
+
+  it('changes nothing where a key of another program is in the way', async () => {
+    await put(queue, events(1, 2));
+    const lease = await take(queue);
+    await server.command('set', partitionKeys(context.name, 0).dead, 'not a stream');
+    const before = await server.command('zcard', partitionKeys(context.name, 0).delayed);
+    await expect(
+      queue.settle(lease, [
+        { index: 0, outcome: 'retry', delayMs: 1 },
+        { index: 1, outcome: 'dead', reason: 'permanent-error', error: 'e', handler: 'h' },
+      ]),
+    ).rejects.toMatchObject({ code: 'QUEUE_CORRUPT' });
+    expect(await server.command('zcard', partitionKeys(context.name, 0).delayed)).toBe(before);
   });
 
   it('opens while Redis is out of reach, and says so once', async () => {
@@ -223,6 +265,11 @@ describe('the queue on Redis', () => {
     ]);
   });
 });
+
+/** The lines that say that the data is gone. */
+function lost({ lines }: ReturnType<typeof createLogSink>) {
+  return lines.filter(({ msg }) => /came back without the data/.test(String(msg)));
+}
 
 async function untilAnswered<T>(attempt: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries++) {

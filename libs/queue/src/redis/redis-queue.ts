@@ -1,19 +1,20 @@
 import { PipelineError, systemClock, type Clock, type Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { checkBatches, checkExceptions, checkPartition, checkReceive } from '../check-arguments';
-import type {
-  EnqueueBatch,
-  EnqueueResult,
-  LeaseRef,
-  Queue,
-  QueueHealth,
-  QueueLimits,
-  QueueStats,
-  Received,
-  ReceiveRequest,
-  Reclaimed,
-  ReclaimLimits,
-  SettleException,
+import {
+  MAX_ERROR_LENGTH,
+  type EnqueueBatch,
+  type EnqueueResult,
+  type LeaseRef,
+  type Queue,
+  type QueueHealth,
+  type QueueLimits,
+  type QueueStats,
+  type Received,
+  type ReceiveRequest,
+  type Reclaimed,
+  type ReclaimLimits,
+  type SettleException,
 } from '../queue';
 import { OrphanScrub } from './orphan-scrub';
 import { RedisConnection, type RedisArgument } from './redis-connection';
@@ -144,7 +145,7 @@ class RedisQueue implements Queue {
       args.push(exception.index, exception.outcome);
       if (exception.outcome === 'retry') args.push(Math.ceil(exception.delayMs));
       if (exception.outcome === 'dead') {
-        args.push(exception.reason, exception.error.slice(0, 1_024), exception.handler);
+        args.push(exception.reason, exception.error.slice(0, MAX_ERROR_LENGTH), exception.handler);
       }
     }
     await this.runFenced(lease, redisScripts.settle, args, [

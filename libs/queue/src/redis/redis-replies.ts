@@ -89,6 +89,6 @@ export function parseStatsReply(reply: unknown): QueueStats {
     duplicateBatches: counter('duplicate_batches'),
     leases: Number(leases),
     bytes: counter('bytes'),
-    ...(typeof oldest === 'string' ? { oldestPending: oldest } : {}),
+    ...(typeof oldest === 'string' ? { oldestPending: parseElement(oldest).body } : {}),
   };
 }

@@ -27,11 +27,12 @@ export class ServerInspection {
   /** Never rejects: a connection that is lost meanwhile is inspected when it is back. */
   async inspect(redis: RedisConnection): Promise<void> {
     try {
-      await this.compareEpoch(redis);
+      // First: a Redis at maxmemory refuses to write an epoch, and can still be asked.
       const guarantee = await readDurability(redis);
       const changed = this.guarantee?.detail !== guarantee.detail;
       this.guarantee = guarantee;
       if (changed) this.report(redis.place, guarantee);
+      await this.compareEpoch(redis);
     } catch (error) {
       this.logger.debug({ err: error }, 'could not inspect Redis');
     }

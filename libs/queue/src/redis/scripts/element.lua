@@ -54,3 +54,11 @@ end
 local function wake(wakeup)
   if redis.call('EXISTS', wakeup) == 0 then redis.call('LPUSH', wakeup, '') end
 end
+
+-- an error reply where a key exists with another type than the one it must have, else nil: asked
+-- before the first write, since a command that fails later would leave the script half done
+local function wrong_type(key, wanted)
+  local found = redis.call('TYPE', key).ok
+  if found == 'none' or found == wanted then return nil end
+  return redis.error_reply('WRONGTYPE ' .. key .. ' is a ' .. found)
+end

@@ -13,6 +13,8 @@ local counters, wakeup = KEYS[6], KEYS[7]
 local now = now_ms()
 local deadline = redis.call('ZSCORE', leases, ARGV[1])
 if not deadline or tonumber(deadline) > now then return { 0, 0 } end
+local problem = wrong_type(suspect, 'list') or wrong_type(isolated, 'list') or wrong_type(dead, 'stream')
+if problem then return problem end
 local elements = redis.call('LRANGE', lease, 0, -1)
 redis.call('ZREM', leases, ARGV[1])
 if #elements == 0 then return { 0, 0 } end

@@ -31,6 +31,8 @@ end
 
 local retried, dead_letters, released, kept_bytes = 0, 0, {}, 0
 if #exceptions > 0 then
+  local problem = wrong_type(delayed, 'zset') or wrong_type(dead, 'stream')
+  if problem then return problem end
   local now = now_ms()
   local elements = redis.call('LRANGE', lease, 1, -1)
   for _, start in ipairs(exceptions) do

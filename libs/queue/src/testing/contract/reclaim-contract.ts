@@ -66,16 +66,16 @@ export function describeReclaimContract(create: CreateQueueUnderTest): void {
       'never mixes suspects with pending events, and lets neither side starve',
       withQueue(create, async (context) => {
         const { queue } = context;
-        await put(queue, events(1, 8));
+        await put(queue, events(1, 32));
         await take(queue);
         await expire(context);
-        await put(queue, events(9, 40));
+        await put(queue, events(33, 64));
         const leases = [];
-        for (let i = 0; i < 4; i++) leases.push(bodiesOf(await take(queue, { maxEvents: 10 })));
-        const suspects = leases.filter((bodies) => bodies.every((b) => events(1, 8).includes(b)));
-        const fresh = leases.filter((bodies) => bodies.every((b) => events(9, 40).includes(b)));
-        expect(suspects).toHaveLength(2);
-        expect(fresh).toHaveLength(2);
+        for (let i = 0; i < 8; i++) leases.push(bodiesOf(await take(queue, { maxEvents: 4 })));
+        const suspects = leases.filter((bodies) => bodies.every((b) => events(1, 32).includes(b)));
+        const fresh = leases.filter((bodies) => bodies.every((b) => events(33, 64).includes(b)));
+        expect(suspects).toHaveLength(4);
+        expect(fresh).toHaveLength(4);
       }),
     );
 

@@ -1,5 +1,11 @@
-import { eventIds, writeEventsFile } from './harness/events-file';
-import { runProducer, startCollector, startProducer, startWorker } from './harness/program';
+import { eventId, eventIds, writeEventsFile } from './harness/events-file';
+import {
+  runProducer,
+  startCollector,
+  startProducer,
+  startWorker,
+  type Exit,
+} from './harness/program';
 import { ENGINES, redisEngine } from './harness/queue-engine';
 import { Record } from './harness/record';
 import { Scratch } from './harness/scratch';
@@ -81,6 +87,36 @@ describe.each(ENGINES)('crashes on the %s engine', (_, createEngine) => {
     expect(JSON.parse(producer.stdout)).toMatchObject({ acknowledged: count });
     await engine.drained();
     expect([...new Set(record.eventIds)].sort()).toEqual(eventIds(count));
+  }, 120_000);
+
+  it('an event that ends every worker becomes a dead letter alone; its neighbours are processed', async () => {
+    const count = 8;
+    const engine = await createEngine(scratch);
+    const record = await Record.create('poison', scratch);
+    const file = await writeEventsFile(count, scratch);
+    const { address } = await startCollector(engine.variables, scratch);
+    await runProducer(address, ['--file', file], scratch);
+
+    const variables = {
+      ...engine.variables,
+      ...record.variables,
+      POISON: eventId(3),
+      WORKER_LEASE_MS: '1000',
+    };
+    const isDead = async () => (await engine.stats()).dead > 0;
+    for (let crashes = 0; !(await isDead()); crashes++) {
+      expect(crashes).toBeLessThan(20);
+      const { program } = await startWorker(variables, scratch);
+      let exit: Exit | undefined;
+      void program.exited.then((ended) => (exit = ended));
+      await until('the worker has crashed, or the event is dead', async () => exit ?? isDead());
+      expect(exit?.code).not.toBe(0);
+    }
+    await startWorker(variables, scratch);
+    expect(await engine.drained()).toMatchObject({ processed: count - 1, dead: 1 });
+    expect(new Set(record.eventIds)).toEqual(
+      new Set(eventIds(count).filter((id) => id !== eventId(3))),
+    );
   }, 120_000);
 
   it('SIGTERM of a worker in mid-batch: exit code 0, its events go on at once, uncounted', async () => {

@@ -2,6 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scratch } from './scratch';
 
+const HANDLERS = {
+  batch: 'recording-handlers.cjs',
+  single: 'recording-single-handlers.cjs',
+  poison: 'poison-handlers.cjs',
+} as const;
+
 /** What the handlers of all workers of a test were given, in the order they were given it. */
 export class Record {
   private constructor(
@@ -9,8 +15,8 @@ export class Record {
     private readonly handlers: string,
   ) {}
 
-  static async create(form: 'batch' | 'single', scratch: Scratch): Promise<Record> {
-    const file = form === 'batch' ? 'recording-handlers.cjs' : 'recording-single-handlers.cjs';
+  static async create(form: keyof typeof HANDLERS, scratch: Scratch): Promise<Record> {
+    const file = HANDLERS[form];
     const path = join(await scratch.folder(), 'record');
     return new Record(path, join(__dirname, '../testdata', file));
   }

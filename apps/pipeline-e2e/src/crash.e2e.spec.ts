@@ -49,45 +49,41 @@ describe.each(ENGINES)('crashes on the %s engine', (_, createEngine) => {
     expect([...new Set(record.eventIds)].sort()).toEqual(eventIds(count));
   }, 120_000);
 
-  it('kill -9 of the collector in mid-stream: what it acknowledged is processed', async () => {
-    const count = 60_000;
-    const engine = await createEngine(scratch);
-    const record = await Record.create('batch', scratch);
-    const file = await writeEventsFile(count, scratch);
-    const collector = await startCollector(engine.variables, scratch);
-    await startWorker({ ...engine.variables, ...record.variables }, scratch);
+  it.each([
+    [
+      'kill -9 of the collector in mid-stream: what it acknowledged is processed',
+      'SIGKILL',
+      { code: null, signal: 'SIGKILL' },
+    ],
+    [
+      'SIGTERM of the collector under load: exit code 0, and what it acknowledged is processed',
+      'SIGTERM',
+      { code: 0, signal: null },
+    ],
+  ] as const)(
+    '%s',
+    async (_, signal, exit) => {
+      const count = 60_000;
+      const engine = await createEngine(scratch);
+      const record = await Record.create('batch', scratch);
+      const file = await writeEventsFile(count, scratch);
+      const collector = await startCollector(engine.variables, scratch);
+      await startWorker({ ...engine.variables, ...record.variables }, scratch);
 
-    const producer = startProducer(collector.address, ['--file', file], scratch);
-    await until('events arrive', async () => (await engine.stats()).enqueued > 5_000);
-    await collector.program.kill9();
-    const port = collector.address.split(':')[1] ?? '';
-    await startCollector({ ...engine.variables, COLLECTOR_PORT: port }, scratch);
+      const producer = startProducer(collector.address, ['--file', file], scratch);
+      await until('events arrive', async () => (await engine.stats()).enqueued > 5_000);
+      collector.program.signal(signal);
+      expect(await collector.program.exited).toEqual(exit);
+      const port = collector.address.split(':')[1] ?? '';
+      await startCollector({ ...engine.variables, COLLECTOR_PORT: port }, scratch);
 
-    expect(await producer.exited).toEqual({ code: 0, signal: null });
-    expect(JSON.parse(producer.stdout)).toMatchObject({ acknowledged: count });
-    await engine.drained();
-    expect([...new Set(record.eventIds)].sort()).toEqual(eventIds(count));
-  }, 120_000);
-
-  it('SIGTERM of the collector under load: exit code 0, and what it acknowledged is processed', async () => {
-    const count = 60_000;
-    const engine = await createEngine(scratch);
-    const record = await Record.create('batch', scratch);
-    const file = await writeEventsFile(count, scratch);
-    const collector = await startCollector(engine.variables, scratch);
-    await startWorker({ ...engine.variables, ...record.variables }, scratch);
-
-    const producer = startProducer(collector.address, ['--file', file], scratch);
-    await until('events arrive', async () => (await engine.stats()).enqueued > 5_000);
-    expect(await collector.program.stop()).toEqual({ code: 0, signal: null });
-    const port = collector.address.split(':')[1] ?? '';
-    await startCollector({ ...engine.variables, COLLECTOR_PORT: port }, scratch);
-
-    expect(await producer.exited).toEqual({ code: 0, signal: null });
-    expect(JSON.parse(producer.stdout)).toMatchObject({ acknowledged: count });
-    await engine.drained();
-    expect([...new Set(record.eventIds)].sort()).toEqual(eventIds(count));
-  }, 120_000);
+      expect(await producer.exited).toEqual({ code: 0, signal: null });
+      expect(JSON.parse(producer.stdout)).toMatchObject({ acknowledged: count });
+      await engine.drained();
+      expect([...new Set(record.eventIds)].sort()).toEqual(eventIds(count));
+    },
+    120_000,
+  );
 
   it('an event that ends every worker becomes a dead letter alone; its neighbours are processed', async () => {
     const count = 8;

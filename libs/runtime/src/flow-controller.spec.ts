@@ -203,4 +203,16 @@ describe('FlowController', () => {
       { numRuns: 200 },
     );
   });
+
+  it('holds what turned out larger, beyond the limit, and lets others in when it is free again', async () => {
+    const flow = new FlowController({ maxEvents: 10, maxBytes: 100 });
+    expect(flow.tryAcquire(1, 60)).toBe(true);
+    flow.grow(90);
+    expect(flow.bytes).toBe(150);
+    const next = flow.acquire(1, 10);
+    expect(flow.waiting).toBe(1);
+    flow.release(1, 150);
+    await next;
+    expect([flow.events, flow.bytes]).toEqual([1, 10]);
+  });
 });

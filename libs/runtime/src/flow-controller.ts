@@ -81,7 +81,16 @@ export class FlowController {
     });
   }
 
-  /** Gives back what was acquired. Throws INTERNAL, changing nothing, when that much is not held. */
+  /**
+   * Holds more for something that turned out to be larger than it was acquired for. Never waits, so
+   * the limit may be exceeded by it; others wait until it is free again.
+   */
+  grow(bytes: number): void {
+    checkAmount(0, bytes);
+    this.#hold(0, bytes);
+  }
+
+  /** Gives back what was acquired and grown. Throws INTERNAL, changing nothing, when that much is not held. */
   release(events: number, bytes: number): void {
     checkAmount(events, bytes);
     if (events > this.#events || bytes > this.#bytes) {

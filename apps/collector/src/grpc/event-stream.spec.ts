@@ -154,6 +154,21 @@ describe('a stream of events', () => {
     expect(earlyEnd(at)).toMatchObject({ code: 'UNAVAILABLE', summary: { accepted: 1 } });
   });
 
+  it('counts an event by its stored text where that is longer, and gives all of it back', async () => {
+    const at = setUp();
+    const source = '\u0001'.repeat(10);
+    const attributes = new Map([['a', '\u0001'.repeat(9)]]);
+    const partitionKey = '\u0002'.repeat(10);
+    const schemaVersion = '\u0003'.repeat(10);
+    at.call.write(encodeEvent(validEvent({ source, attributes, partitionKey, schemaVersion })));
+    await turn();
+    const [event] = at.appended;
+    expect(event!.cost).toBeGreaterThan(350);
+    expect(at.flow.bytes).toBe(event!.cost);
+    at.durable(0);
+    expect([at.flow.events, at.flow.bytes]).toEqual([0, 0]);
+  });
+
   it('gives its budget back when the client goes away', async () => {
     const at = setUp(1);
     at.call.write(good());

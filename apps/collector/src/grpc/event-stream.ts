@@ -154,7 +154,10 @@ export class EventStream implements EventOwner {
       if (this.rejections.length < LISTED_REJECTIONS) this.rejections.push(verdict.rejection);
     } else {
       this.pending += 1;
-      this.parts.batcher.append(verdict.body, cost, this, index);
+      // Escapes can make the stored text six times as long as what came.
+      const weight = Math.max(cost, Buffer.byteLength(verdict.body));
+      this.parts.flow.grow(weight - cost);
+      this.parts.batcher.append(verdict.body, weight, this, index);
     }
   }
 

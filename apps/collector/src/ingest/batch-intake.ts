@@ -15,8 +15,8 @@ import type { EventIngestor } from './event-ingestor';
 import { isUuid } from './event-validator';
 
 /**
- * What an event weighs beyond its bytes on the wire: the member names of its JSON text, and the
- * bookkeeping for it in memory. Escapes and base64 may add to that, by less than half as a rule.
+ * What an event weighs beyond its bytes on the wire, as long as its stored text is not known: the
+ * member names of the text, and the bookkeeping for it in memory.
  */
 export const EVENT_OVERHEAD_BYTES = 200;
 
@@ -54,20 +54,22 @@ export class BatchIntake {
     if (!this.flow.tryAcquire(events.length, cost)) {
       throw new PipelineError('OVERLOADED', 'too many events are in flight');
     }
+    const held = { bytes: cost };
     try {
-      const response = await this.enqueueParts(batchId, events);
+      const response = await this.enqueueParts(batchId, events, held);
       this.observer.accepted(response.accepted);
       if (response.duplicate) this.observer.duplicate(response.accepted);
       for (const rejection of response.rejections) this.observer.rejected(rejection);
       return response;
     } finally {
-      this.flow.release(events.length, cost);
+      this.flow.release(events.length, held.bytes);
     }
   }
 
   private async enqueueParts(
     batchId: string,
     events: readonly Uint8Array[],
+    held: { bytes: number },
   ): Promise<PublishEventsResponse> {
     const identity =
       batchId === ''
@@ -82,7 +84,7 @@ export class BatchIntake {
     let parts = 0;
     let duplicates = 0;
     for (const { from, to } of partsOf(events)) {
-      const part = await this.enqueuePart(identity, parts, events, from, to);
+      const part = await this.enqueuePart(identity, parts, events, from, to, held);
       parts += 1;
       accepted += part.accepted;
       rejections.push(...part.rejections);
@@ -97,6 +99,7 @@ export class BatchIntake {
     events: readonly Uint8Array[],
     from: number,
     to: number,
+    held: { bytes: number },
   ) {
     const bodies: string[] = [];
     const rejections: Rejection[] = [];
@@ -108,7 +111,11 @@ export class BatchIntake {
         rejections.push(rejection);
       } else {
         bodies.push(body);
-        bytes += event.length + EVENT_OVERHEAD_BYTES;
+        const cost = event.length + EVENT_OVERHEAD_BYTES;
+        const weight = Math.max(cost, Buffer.byteLength(body));
+        this.flow.grow(weight - cost);
+        held.bytes += weight - cost;
+        bytes += weight;
       }
     }
     const answer = { accepted: bodies.length, rejections };

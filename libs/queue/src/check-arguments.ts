@@ -1,7 +1,10 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import {
+  MAX_ASKED_IDS,
   MAX_BATCH_EVENTS,
+  MAX_PARTITIONS,
   type EnqueueBatch,
+  type Partitioning,
   type ReceiveRequest,
   type SettleException,
 } from './queue';
@@ -13,15 +16,30 @@ function refuse(what: string): never {
 
 const MAX_ANSWER_LENGTH = 65_536;
 
-export function checkPartition(partition: number, count: number): void {
-  if (!Number.isInteger(partition) || partition < 0 || partition >= count) {
+/** A partition that was given up of late may still be asked for what it remembers. */
+export function checkPartition(partition: number, { count, earlier }: Partitioning): void {
+  if (!Number.isInteger(partition) || partition < 0 || partition >= Math.max(count, ...earlier)) {
     refuse(`there is no partition ${partition} (partitions: ${count})`);
   }
 }
 
+export function checkPartitionCount(count: number): void {
+  if (!isCount(count) || count > MAX_PARTITIONS) {
+    refuse(`${count} partitions; expected 1 to ${MAX_PARTITIONS}`);
+  }
+}
+
+const BATCH_ID = /^[A-Za-z0-9.:/-]{1,128}$/;
+
+export function checkBatchIds(ids: readonly string[]): void {
+  if (ids.length > MAX_ASKED_IDS) refuse(`${ids.length} batch ids at once`);
+  for (const id of ids) if (!BATCH_ID.test(id)) refuse(`"${id.slice(0, 128)}" is no batch id`);
+}
+
 export function checkBatches(batches: readonly EnqueueBatch[]): void {
-  for (const { id, digest, answer, bodies, rememberMs } of batches) {
-    if (!/^[A-Za-z0-9.:/-]{1,128}$/.test(id)) refuse(`"${id.slice(0, 128)}" is no batch id`);
+  for (const { id, digest, answer, bodies, rememberMs, generation = 0 } of batches) {
+    if (!BATCH_ID.test(id)) refuse(`"${id.slice(0, 128)}" is no batch id`);
+    if (!Number.isInteger(generation) || generation < 0) refuse(`batch ${id}: generation`);
     if (digest.length > 128 || digest.includes('\n')) refuse(`batch ${id}: digest malformed`);
     if (answer.length > MAX_ANSWER_LENGTH) refuse(`batch ${id}: answer too long`);
     if (!Number.isInteger(rememberMs) || rememberMs < 1) refuse(`batch ${id}: rememberMs`);

@@ -1,3 +1,5 @@
+export * from './batch-routing';
+export * from './partition-of';
 export * from './queue';
 export * from './queue-component';
 export * from './queue-config';

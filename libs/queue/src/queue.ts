@@ -15,8 +15,22 @@
  * QUEUE_CORRUPT.
  */
 export interface Queue {
-  /** How many partitions there are: partition numbers run from 0 to this, exclusive. */
+  /**
+   * How many partitions there are: partition numbers run from 0 to this, exclusive. As last heard:
+   * a change by another process is noticed within a few seconds.
+   */
   partitionCount(): number;
+
+  /** What routing needs to know of the partitions, as last heard. See {@link Partitioning}. */
+  partitioning(): Partitioning;
+
+  /**
+   * Changes the number of partitions, while others go on using the queue. Does nothing where it is
+   * so already. What lies in a partition stays there. Shrinking is refused with CONFIG_INVALID as
+   * long as a partition that would go holds an event, dead letters included; a process that died on
+   * the way leaves a queue that can be used, and the next one finishes the change.
+   */
+  resize(partitions: number): Promise<void>;
 
   /**
    * Appends batches to one partition in their order, and resolves once they are as durable as
@@ -27,6 +41,9 @@ export interface Queue {
    * text that was kept the first time. So after QUEUE_UNAVAILABLE the same call may be made again.
    */
   enqueue(partition: number, batches: readonly EnqueueBatch[]): Promise<readonly EnqueueResult[]>;
+
+  /** Which of these batch ids the partition remembers, in their order. At most {@link MAX_ASKED_IDS}. */
+  remembers(partition: number, batchIds: readonly string[]): Promise<readonly boolean[]>;
 
   /**
    * Leases events of one partition: suspects, due retries and pending events, oldest first, bounded
@@ -88,6 +105,31 @@ export const MAX_BATCH_BYTES = 1_048_576;
 /** How long a batch id is remembered. A publisher gives up on a batch sooner. */
 export const BATCH_ID_WINDOW_MS = 15 * 60_000;
 
+/** Most partitions of a queue: a worker keeps a connection for each to wait on. */
+export const MAX_PARTITIONS = 64;
+/** Most ids in one call of {@link Queue.remembers}. */
+export const MAX_ASKED_IDS = 1_000;
+
+/**
+ * How the partitions have changed of late. Whoever spreads events over partitions by their number
+ * spreads them otherwise after a change; a batch that comes again must all the same be looked for
+ * where its id was remembered before. So for a batch whose id comes from a client:
+ *
+ * 1. Ask each partition that the id had by an `earlier` count whether it {@link Queue.remembers} it.
+ * 2. If none does, enqueue by the present count, under the present `generation`.
+ * 3. Refused with PARTITIONS_CHANGED: the count has changed meanwhile. Begin again.
+ *
+ * A change raises the generation of every partition before it takes effect, so an id that step 1 did
+ * not find cannot be enqueued by an earlier count any more.
+ */
+export interface Partitioning {
+  readonly count: number;
+  /** Rises with each change; 0 for a queue that never changed. */
+  readonly generation: number;
+  /** Other counts that were in force within {@link BATCH_ID_WINDOW_MS}, latest first. */
+  readonly earlier: readonly number[];
+}
+
 export interface EnqueueBatch {
   /**
    * Unique among batches: letters, digits, ".", ":", "/" and "-", at most 128 of them. What makes
@@ -103,6 +145,11 @@ export interface EnqueueBatch {
    * where only the caller itself may send it again.
    */
   readonly rememberMs: number;
+  /**
+   * The generation of the partitions by which this partition was chosen: refused where it knows a
+   * later one. Absent: any will do.
+   */
+  readonly generation?: number;
   /** The events, at most {@link MAX_BATCH_EVENTS}; may be empty. Each is a JSON text: it begins with "{". */
   readonly bodies: readonly string[];
 }
@@ -110,7 +157,13 @@ export interface EnqueueBatch {
 export type EnqueueResult =
   | { readonly outcome: 'queued' }
   | { readonly outcome: 'duplicate'; readonly answer: string }
-  | { readonly outcome: 'refused'; readonly reason: 'QUEUE_FULL' | 'BATCH_ID_REUSED' };
+  | { readonly outcome: 'refused'; readonly reason: RefusalReason };
+
+/**
+ * PARTITIONS_CHANGED: routed by a generation that is over, or the partition is being given up;
+ * {@link Queue.partitioning} then knows of the change, or soon will.
+ */
+export type RefusalReason = 'QUEUE_FULL' | 'BATCH_ID_REUSED' | 'PARTITIONS_CHANGED';
 
 export interface ReceiveRequest {
   readonly partition: number;
@@ -238,7 +291,10 @@ export interface QueueHealth {
   readonly detail: string;
 }
 
-/** Limits of the whole queue, checked before an enqueue; 0 means none. Dead letters count. */
+/**
+ * Limits of the whole queue, checked before an enqueue; 0 means none. Dead letters count. Where
+ * partitions lie on servers of their own, each may hold its equal share.
+ */
 export interface QueueLimits {
   readonly maxEvents: number;
   readonly maxBytes: number;

@@ -1,7 +1,7 @@
 import { PipelineError } from '@event-pipeline/runtime';
-import type { Queue } from '@event-pipeline/queue';
+import type { Partitioning, Queue } from '@event-pipeline/queue';
 
-type Method = Exclude<keyof Queue, 'partitionCount' | 'close'>;
+type Method = Exclude<keyof Queue, 'partitionCount' | 'partitioning' | 'close'>;
 type Call<M extends Method> = {
   readonly arguments: Parameters<Queue[M]>;
   /** Makes the call to the queue behind. */
@@ -30,6 +30,15 @@ export class InterceptedQueue implements Queue {
 
   partitionCount(): number {
     return this.inner.partitionCount();
+  }
+  partitioning(): Partitioning {
+    return this.inner.partitioning();
+  }
+  resize(...given: Parameters<Queue['resize']>): ReturnType<Queue['resize']> {
+    return this.pass('resize', given);
+  }
+  remembers(...given: Parameters<Queue['remembers']>): ReturnType<Queue['remembers']> {
+    return this.pass('remembers', given);
   }
   enqueue(...given: Parameters<Queue['enqueue']>): ReturnType<Queue['enqueue']> {
     return this.pass('enqueue', given);

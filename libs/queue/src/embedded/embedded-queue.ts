@@ -1,11 +1,19 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PipelineError, type Clock, type Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
-import { checkBatches, checkExceptions, checkPartition, checkReceive } from '../check-arguments';
+import {
+  checkBatches,
+  checkBatchIds,
+  checkExceptions,
+  checkPartition,
+  checkPartitionCount,
+  checkReceive,
+} from '../check-arguments';
 import type {
   EnqueueBatch,
   EnqueueResult,
   LeaseRef,
+  Partitioning,
   Queue,
   QueueHealth,
   QueueLimits,
@@ -18,6 +26,7 @@ import type {
 } from '../queue';
 import { checkLeaseMs, checkOutcomes, checkReclaim } from './check-embedded';
 import type { DiskRoom } from './disk-room';
+import { EmbeddedPartitions } from './embedded-partitions';
 import { enqueueBatches, measure, pack } from './enqueue-batches';
 import { Environment } from './environment';
 import { EventWatch } from './event-watch';
@@ -25,7 +34,7 @@ import { extendLease, releaseLease } from './give-back';
 import { NoRoomError } from './lmdb-errors';
 import { heldBy, lookForEvents, needsUpkeep, readStats } from './partition-reads';
 import { PartitionRecords, type LeaseRecord } from './partition-records';
-import { checkQueueName, makeQueueRecord, readQueueRecord } from './queue-record';
+import { checkQueueName } from './queue-record';
 import { findNothing, receiveEvents, toLease, type HandedOut } from './receive-events';
 import { reclaimLeases } from './reclaim-leases';
 import { settleLease } from './settle-lease';
@@ -64,9 +73,7 @@ export async function openEmbeddedQueue(
   const environment = Environment.open({ path, mapSizeBytes }, dependencies);
   try {
     checkQueueName(name);
-    const { partitions } =
-      environment.read(() => readQueueRecord(environment.db, name)) ??
-      (await environment.transact(() => makeQueueRecord(environment.db, name)));
+    const partitions = await EmbeddedPartitions.open(environment, name, dependencies.clock);
     await environment.disk.look();
     logGuarantee(guaranteeOf(environment.disk, path), dependencies.logger);
     return new EmbeddedQueue(environment, options, dependencies, partitions);
@@ -90,18 +97,27 @@ class EmbeddedQueue implements Queue {
     private readonly environment: Environment,
     private readonly options: EmbeddedQueueOptions,
     private readonly dependencies: EmbeddedQueueDependencies,
-    private readonly partitions: number,
+    private readonly partitions: EmbeddedPartitions,
   ) {}
 
   partitionCount(): number {
-    return this.partitions;
+    return this.partitions.current().count;
+  }
+
+  partitioning(): Partitioning {
+    return this.partitions.current();
+  }
+
+  async resize(partitions: number): Promise<void> {
+    checkPartitionCount(partitions);
+    await this.partitions.resize(partitions);
   }
 
   async enqueue(
     partition: number,
     batches: readonly EnqueueBatch[],
   ): Promise<readonly EnqueueResult[]> {
-    checkPartition(partition, this.partitions);
+    this.checkPartition(partition);
     checkBatches(batches);
     if (batches.length === 0) return [];
     const { disk } = this.environment;
@@ -110,14 +126,16 @@ class EmbeddedQueue implements Queue {
     const measured = batches.map(measure);
     const packed = pack(measured);
     try {
-      return await this.environment.transact(() =>
-        enqueueBatches(this.records(partition), measured, packed, {
+      return await this.environment.transact(() => {
+        const { count, generation } = this.partitions.committed();
+        return enqueueBatches(this.records(partition), measured, packed, {
           now: this.now(),
+          generation: partition < count ? generation : undefined,
           limits: this.options.limits,
-          heldElsewhere: heldBy(this.others(partition)),
+          heldElsewhere: heldBy(this.others(partition, count)),
           room: this.environment.intakeRoom(),
-        }),
-      );
+        });
+      });
     } catch (error) {
       // Nothing was written, so the answer is a plain no.
       if (error instanceof NoRoomError) return refuseAll(batches);
@@ -125,9 +143,20 @@ class EmbeddedQueue implements Queue {
     }
   }
 
+  async remembers(partition: number, batchIds: readonly string[]): Promise<readonly boolean[]> {
+    this.checkPartition(partition);
+    checkBatchIds(batchIds);
+    const now = this.now();
+    const known = this.environment.read(() => {
+      const records = this.records(partition);
+      return batchIds.map((id) => (records.batch(id)?.expiresAt ?? -Infinity) > now);
+    });
+    return nextTurn(known);
+  }
+
   async receive(request: ReceiveRequest): Promise<Received> {
     const { partition, leaseId, isolated } = request;
-    checkPartition(partition, this.partitions);
+    this.checkPartition(partition);
     checkReceive(request);
     const records = this.records(partition);
     const handedOut =
@@ -162,7 +191,7 @@ class EmbeddedQueue implements Queue {
   }
 
   async reclaim(partition: number, limits: ReclaimLimits): Promise<Reclaimed> {
-    checkPartition(partition, this.partitions);
+    this.checkPartition(partition);
     checkReclaim(limits);
     // Most often nothing has expired: a look costs no one the write lock.
     const isDue = this.environment.read(() => needsUpkeep(this.records(partition), this.now()));
@@ -173,13 +202,13 @@ class EmbeddedQueue implements Queue {
   }
 
   async waitForEvents(partition: number, maxWaitMs: number, signal: AbortSignal): Promise<void> {
-    checkPartition(partition, this.partitions);
+    this.checkPartition(partition);
     await this.watchOf(partition).wait(maxWaitMs, signal, () => this.environment.isClosed);
     await nextTurn();
   }
 
   async stats(partition: number): Promise<QueueStats> {
-    checkPartition(partition, this.partitions);
+    this.checkPartition(partition);
     return nextTurn(this.environment.read(() => readStats(this.records(partition))));
   }
 
@@ -212,7 +241,7 @@ class EmbeddedQueue implements Queue {
     { id, partition, size }: LeaseRef,
     work: (records: PartitionRecords, lease: LeaseRecord) => T,
   ): Promise<T> {
-    checkPartition(partition, this.partitions);
+    this.checkPartition(partition);
     return this.environment.transact(() => {
       const records = this.records(partition);
       const lease = LEASE_ID.test(id) ? records.lease(id) : undefined;
@@ -234,8 +263,12 @@ class EmbeddedQueue implements Queue {
     return found;
   }
 
-  private others(partition: number): PartitionRecords[] {
-    const all = Array.from({ length: this.partitions }, (_, other) => other);
+  private checkPartition(partition: number): void {
+    checkPartition(partition, this.partitions.current());
+  }
+
+  private others(partition: number, count: number): PartitionRecords[] {
+    const all = Array.from({ length: count }, (_, other) => other);
     return all.filter((other) => other !== partition).map((other) => this.records(other));
   }
 

@@ -23,6 +23,8 @@ export interface PackedChunk {
 /** What an enqueue depends on beside the partition itself. */
 export interface EnqueueConditions {
   readonly now: number;
+  /** Of the partitions; undefined where this partition has been given up. */
+  readonly generation: number | undefined;
   readonly limits: QueueLimits;
   /** Events and bytes held in the other partitions: limits are the whole queue's. */
   readonly heldElsewhere: { readonly events: number; readonly bytes: number };
@@ -66,7 +68,7 @@ export function enqueueBatches(
   packed: readonly PackedChunk[],
   conditions: EnqueueConditions,
 ): EnqueueResult[] {
-  const { now, limits, heldElsewhere, room } = conditions;
+  const { now, generation, limits, heldElsewhere, room } = conditions;
   const state = records.state();
   const accepted: MeasuredBatch[] = [];
   const expiries = new Map<number, string[]>();
@@ -81,6 +83,9 @@ export function enqueueBatches(
       if (known.digest !== digest) return { outcome: 'refused', reason: 'BATCH_ID_REUSED' };
       state.duplicateBatches += 1;
       return { outcome: 'duplicate', answer: known.answer };
+    }
+    if (generation === undefined || (measured.batch.generation ?? generation) < generation) {
+      return { outcome: 'refused', reason: 'PARTITIONS_CHANGED' };
     }
     const count = measured.sizes.length;
     const size = measured.bytes + chunkOverhead(count) + answer.length;

@@ -12,7 +12,7 @@ import type { Key } from 'lmdb';
  * back are in their old order again by themselves.
  *
  * key (q: queue name, p: partition)   value
- * [q, 'queue']                        format and number of partitions: QueueRecord, JSON
+ * [q, 'queue']                        format, number of partitions now and lately: QueueRecord, JSON
  * [q, p, 'state']                     counters, numbering, wake-up sequence: PartitionState, JSON;
  *                                     written by every transition
  * [q, p, 'chunk', c]                  the events of chunk c: event-chunk.ts

@@ -1,11 +1,16 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import type { Key, RootDatabase } from 'lmdb';
+import { BATCH_ID_WINDOW_MS, type Partitioning } from '../queue';
 import { FORMAT, queueKey } from './layout';
 
 /** What is known of a queue as a whole. */
 export interface QueueRecord {
   readonly format: number;
   readonly partitions: number;
+  /** Rises with each change of the number of partitions; absent: 0. */
+  readonly generation?: number;
+  /** Earlier numbers and when they ended, Unix ms, latest first. */
+  readonly was?: readonly { readonly count: number; readonly endedAt: number }[];
 }
 
 /** No control characters: lmdb's order of keys does not hold for them. */
@@ -47,4 +52,34 @@ export function readQueueRecord(
     throw new PipelineError('QUEUE_CORRUPT', `the record of queue "${name}" is damaged`);
   }
   return record;
+}
+
+/** The partitions as the record has them at the time `now`. */
+export function partitioningOf(record: QueueRecord, now: number): Partitioning {
+  const { partitions, generation = 0 } = record;
+  const lately = new Set(latelyEnded(record, now).map(({ count }) => count));
+  lately.delete(partitions);
+  return { count: partitions, generation, earlier: [...lately] };
+}
+
+/** Within a transaction: changes the number of partitions. */
+export function putPartitionCount(
+  db: RootDatabase<Buffer, Key>,
+  name: string,
+  record: QueueRecord,
+  partitions: number,
+  now: number,
+): QueueRecord {
+  const changed: QueueRecord = {
+    ...record,
+    partitions,
+    generation: (record.generation ?? 0) + 1,
+    was: [{ count: record.partitions, endedAt: now }, ...latelyEnded(record, now)],
+  };
+  db.putSync(queueKey(name), Buffer.from(JSON.stringify(changed)));
+  return changed;
+}
+
+function latelyEnded({ was = [] }: QueueRecord, now: number) {
+  return was.filter(({ endedAt }) => endedAt > now - BATCH_ID_WINDOW_MS);
 }

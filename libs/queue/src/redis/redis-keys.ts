@@ -29,6 +29,11 @@ export interface PartitionKeys {
   readonly leasePattern: string;
 }
 
+/** hash: how many partitions the queue has, and lately had; in the slot of partition 0. */
+export function partitionsKey(queueName: string): string {
+  return `{${queueName}}:partitions`;
+}
+
 /**
  * The keys of one partition. Partition 0 uses the queue's plain name, so that `LLEN event_queue`
  * is its backlog.

@@ -17,7 +17,7 @@ import {
   type QueueUnderTest,
   type RedisServer,
 } from '../testing';
-import { partitionKeys } from './redis-keys';
+import { partitionKeys, partitionsKey } from './redis-keys';
 import { openRedisQueue } from './redis-queue';
 
 let server: RedisServer;
@@ -66,20 +66,32 @@ const DELETE_KEYS = `for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.
 
 /** The engine's clock is Redis' own, so not the clock moves but everything that refers to it. */
 async function passTime(name: string, ms: number): Promise<void> {
-  const { leases, delayed } = partitionKeys(name, 0);
+  const keys = [0, 1, 2, 3, 4].flatMap((partition) => {
+    const { leases, delayed } = partitionKeys(name, partition);
+    return [leases, delayed];
+  });
   await server.command(
     'eval',
-    `for _, key in ipairs(KEYS) do
+    `local partitions = table.remove(KEYS)
+     for _, key in ipairs(KEYS) do
        local members = redis.call('ZRANGE', key, 0, -1)
        for _, member in ipairs(members) do redis.call('ZINCRBY', key, -ARGV[1], member) end
      end
      for _, key in ipairs(redis.call('KEYS', ARGV[2])) do
        local left = redis.call('PTTL', key) - ARGV[1]
        if left > 0 then redis.call('PEXPIRE', key, left) else redis.call('DEL', key) end
+     end
+     local fields = redis.call('HGETALL', partitions)
+     for i = 1, #fields, 2 do
+       local count, ended = string.match(fields[i + 1], '^(%d+),(%d+)$')
+       if ended then
+         local earlier = string.format('%s,%.0f', count, tonumber(ended) - ARGV[1])
+         redis.call('HSET', partitions, fields[i], earlier)
+       end
      end`,
-    2,
-    leases,
-    delayed,
+    keys.length + 1,
+    ...keys,
+    partitionsKey(name),
     ms,
     `*${name}*:batch:*`,
   );

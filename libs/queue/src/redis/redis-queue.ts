@@ -1,11 +1,19 @@
 import { PipelineError, systemClock, type Clock, type Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
-import { checkBatches, checkExceptions, checkPartition, checkReceive } from '../check-arguments';
+import {
+  checkBatches,
+  checkBatchIds,
+  checkExceptions,
+  checkPartition,
+  checkPartitionCount,
+  checkReceive,
+} from '../check-arguments';
 import {
   MAX_ERROR_LENGTH,
   type EnqueueBatch,
   type EnqueueResult,
   type LeaseRef,
+  type Partitioning,
   type Queue,
   type QueueHealth,
   type QueueLimits,
@@ -17,12 +25,14 @@ import {
   type SettleException,
 } from '../queue';
 import { OrphanScrub } from './orphan-scrub';
+import { PartitionTable } from './partition-table';
 import { RedisConnection, type RedisArgument } from './redis-connection';
 import { partitionKeys, type PartitionKeys } from './redis-keys';
 import {
   parseEnqueueReply,
   parseReceiveReply,
   parseReclaimReply,
+  parseRemembersReply,
   parseStatsReply,
 } from './redis-replies';
 import { redisScripts, type RedisScript } from './redis-scripts';
@@ -43,6 +53,8 @@ export interface RedisQueueDependencies {
   readonly logger: Logger;
 }
 
+/** "Any generation", as the enqueue script has it. */
+const ANY_GENERATION = -1;
 const DEFAULT_COMMAND_TIMEOUT_MS = 5_000;
 
 /**
@@ -65,7 +77,8 @@ export async function openRedisQueue(
 class RedisQueue implements Queue {
   private readonly commands: RedisConnection;
   private readonly blocking: RedisConnection;
-  private readonly keys: PartitionKeys;
+  private readonly keys: PartitionKeys[] = [];
+  private readonly partitions: PartitionTable;
   private readonly inspection: ServerInspection;
   private readonly orphans: OrphanScrub;
   private readonly wakeup: WakeupWait;
@@ -77,14 +90,17 @@ class RedisQueue implements Queue {
   ) {
     const { url, name, commandTimeoutMs = DEFAULT_COMMAND_TIMEOUT_MS } = options;
     this.commandTimeoutMs = commandTimeoutMs;
-    this.keys = partitionKeys(name, 0);
-    this.inspection = new ServerInspection(this.keys.epoch, random, logger);
+    this.inspection = new ServerInspection(partitionKeys(name, 0).epoch, random, logger);
     this.orphans = new OrphanScrub(logger);
-    const inspect = () => void this.inspection.inspect(this.commands);
+    const inspect = () => {
+      void this.inspection.inspect(this.commands);
+      this.partitions.refresh().catch(() => undefined);
+    };
     this.commands = new RedisConnection(
       { url, commandTimeoutMs, name: `${name}:commands`, onReady: inspect },
       logger,
     );
+    this.partitions = new PartitionTable(this.commands, name, clock, logger);
     // Without a logger: its outages are the other connection's too.
     this.blocking = new RedisConnection({ url, commandTimeoutMs, name: `${name}:waiting` });
     this.wakeup = new WakeupWait(this.blocking, clock, commandTimeoutMs);
@@ -92,11 +108,22 @@ class RedisQueue implements Queue {
 
   async opened(): Promise<void> {
     await this.commands.settled(this.commandTimeoutMs);
-    if (this.commands.isReady) await this.inspection.inspect(this.commands);
+    if (!this.commands.isReady) return;
+    await this.inspection.inspect(this.commands);
+    await this.partitions.refresh().catch(() => undefined);
   }
 
   partitionCount(): number {
-    return 1;
+    return this.partitions.current().count;
+  }
+
+  partitioning(): Partitioning {
+    return this.partitions.current();
+  }
+
+  async resize(partitions: number): Promise<void> {
+    checkPartitionCount(partitions);
+    await this.partitions.resize(partitions);
   }
 
   async enqueue(
@@ -105,15 +132,26 @@ class RedisQueue implements Queue {
   ): Promise<readonly EnqueueResult[]> {
     checkBatches(batches);
     const { pending, counters, wakeup, batch } = this.keysOf(partition);
-    const { limits } = this.options;
+    const { maxEvents, maxBytes } = this.options.limits;
     const keys = [pending, counters, wakeup];
-    const args: RedisArgument[] = [limits.maxEvents, limits.maxBytes, batches.length];
-    for (const { id, digest, answer, bodies, rememberMs } of batches) {
+    const args: RedisArgument[] = [this.share(maxEvents), this.share(maxBytes), batches.length];
+    for (const { id, digest, answer, bodies, rememberMs, generation } of batches) {
       keys.push(batch(id));
-      args.push(rememberMs, digest, answer, bodies.length);
+      args.push(rememberMs, generation ?? ANY_GENERATION, digest, answer, bodies.length);
       for (const body of bodies) args.push(body);
     }
-    return parseEnqueueReply(await this.commands.run(redisScripts.enqueue, keys, args), batches);
+    const reply = await this.commands.run(redisScripts.enqueue, keys, args);
+    const results = parseEnqueueReply(reply, batches);
+    if (results.some(isOutOfDate)) await this.partitions.refresh().catch(() => undefined);
+    return results;
+  }
+
+  async remembers(partition: number, batchIds: readonly string[]): Promise<readonly boolean[]> {
+    checkBatchIds(batchIds);
+    const { batch } = this.keysOf(partition);
+    if (batchIds.length === 0) return [];
+    const keys = batchIds.map((id) => batch(id));
+    return parseRemembersReply(await this.commands.run(redisScripts.remembers, keys, []));
   }
 
   async receive(request: ReceiveRequest): Promise<Received> {
@@ -160,7 +198,6 @@ class RedisQueue implements Queue {
   }
 
   async extend(lease: LeaseRef, leaseMs: number): Promise<void> {
-    this.keysOf(lease.partition);
     await this.runFenced(lease, redisScripts.extend, [lease.id, Math.ceil(leaseMs)], []);
   }
 
@@ -216,8 +253,13 @@ class RedisQueue implements Queue {
   }
 
   private keysOf(partition: number): PartitionKeys {
-    checkPartition(partition, this.partitionCount());
-    return this.keys;
+    checkPartition(partition, this.partitioning());
+    return (this.keys[partition] ??= partitionKeys(this.options.name, partition));
+  }
+
+  /** A limit is shared out evenly, since no script sees more than one partition. 0: no limit. */
+  private share(limit: number): number {
+    return limit === 0 ? 0 : Math.max(1, Math.floor(limit / this.partitionCount()));
   }
 
   /** Runs a script that answers 0 where the lease is not held any more. */
@@ -227,10 +269,15 @@ class RedisQueue implements Queue {
     args: readonly RedisArgument[],
     keys: readonly string[],
   ): Promise<void> {
-    const leaseKeys = [this.keys.lease(lease.id), this.keys.leases];
+    const own = this.keysOf(lease.partition);
+    const leaseKeys = [own.lease(lease.id), own.leases];
     const reply = await this.commands.run(script, [...leaseKeys, ...keys], args);
     if (Number(reply) === 0) {
       throw new PipelineError('LEASE_LOST', `lease ${lease.id} is not held any more`);
     }
   }
+}
+
+function isOutOfDate(result: EnqueueResult): boolean {
+  return result.outcome === 'refused' && result.reason === 'PARTITIONS_CHANGED';
 }

@@ -1,5 +1,12 @@
 import { PipelineError } from '@event-pipeline/runtime';
-import type { Delivery, EnqueueBatch, EnqueueResult, QueueStats, Received } from '../queue';
+import type {
+  Delivery,
+  EnqueueBatch,
+  EnqueueResult,
+  Partitioning,
+  QueueStats,
+  Received,
+} from '../queue';
 
 /** Turns the scripts' replies into the port's types: the only place that knows their numbers. */
 
@@ -28,6 +35,8 @@ export function parseEnqueueReply(
         return { outcome: 'refused', reason: 'BATCH_ID_REUSED' };
       case 3:
         return { outcome: 'refused', reason: 'QUEUE_FULL' };
+      case 4:
+        return { outcome: 'refused', reason: 'PARTITIONS_CHANGED' };
       default:
         throw corrupt('enqueue outcome');
     }
@@ -91,4 +100,27 @@ export function parseStatsReply(reply: unknown): QueueStats {
     bytes: counter('bytes'),
     ...(typeof oldest === 'string' ? { oldestPending: parseElement(oldest).body } : {}),
   };
+}
+
+/** What the record of the partitions says, with a change that is under way. */
+export interface PartitionRecord extends Partitioning {
+  readonly attempt: number;
+  /** The count that the change leads to; 0: none is under way. */
+  readonly next: number;
+}
+
+export function parsePartitioningReply(reply: unknown): PartitionRecord {
+  const numbers = listOf(reply, 'partitioning').map(Number);
+  const [generation = 0, count = 1, attempt = 0, next = 0, ...was] = numbers;
+  const earlier = [...new Set(was)].filter((other) => other !== count);
+  return { generation, count, attempt, next, earlier };
+}
+
+export function parseProposalReply(reply: unknown): { attempt: number; count: number } {
+  const [attempt, count] = listOf(reply, 'proposal');
+  return { attempt: Number(attempt), count: Number(count) };
+}
+
+export function parseRemembersReply(reply: unknown): readonly boolean[] {
+  return listOf(reply, 'remembers').map((known) => Number(known) > 0);
 }

@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
+import concludePartitions from './scripts/conclude-partitions.lua';
 import element from './scripts/element.lua';
 import enqueue from './scripts/enqueue.lua';
 import expiredLeases from './scripts/expired-leases.lua';
 import extend from './scripts/extend.lua';
 import giveBack from './scripts/give-back.lua';
+import partitionGate from './scripts/partition-gate.lua';
+import partitioning from './scripts/partitioning.lua';
+import proposePartitions from './scripts/propose-partitions.lua';
 import receive from './scripts/receive.lua';
 import reclaim from './scripts/reclaim.lua';
 import release from './scripts/release.lua';
+import remembers from './scripts/remembers.lua';
 import settle from './scripts/settle.lua';
 import stats from './scripts/stats.lua';
 
@@ -38,4 +43,9 @@ export const redisScripts = {
   expiredLeases: script('expired-leases', READ, expiredLeases),
   reclaim: script('reclaim', DRAIN, reclaim),
   stats: script('stats', READ, stats),
+  remembers: script('remembers', READ, remembers),
+  partitioning: script('partitioning', READ, partitioning),
+  proposePartitions: script('propose-partitions', '', proposePartitions),
+  partitionGate: script('partition-gate', DRAIN, partitionGate),
+  concludePartitions: script('conclude-partitions', DRAIN, concludePartitions),
 } as const;

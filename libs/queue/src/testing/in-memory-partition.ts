@@ -54,6 +54,14 @@ export class Partition {
   };
 }
 
+/** Every event that the partition holds, dead letters included. */
+export function heldIn(partition: Partition): { readonly body: string }[] {
+  const { pending, groups, isolated, leases, delayed, dead } = partition;
+  const leased = [...leases.values()].flatMap(({ items }) => items);
+  const waiting = delayed.map(({ item }) => item);
+  return [...pending, ...groups.flat(), ...isolated, ...leased, ...waiting, ...dead];
+}
+
 /** Moves events from one list to the other until the other is full; one fits in any case. */
 export function takeFitting(
   from: Item[],

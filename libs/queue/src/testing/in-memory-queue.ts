@@ -1,9 +1,16 @@
 import { PipelineError, type Clock } from '@event-pipeline/runtime';
+import {
+  checkBatches,
+  checkBatchIds,
+  checkPartition,
+  checkPartitionCount,
+} from '../check-arguments';
 import type {
   Durability,
   EnqueueBatch,
   EnqueueResult,
   LeaseRef,
+  Partitioning,
   Queue,
   QueueHealth,
   QueueLimits,
@@ -15,14 +22,16 @@ import type {
   SettleException,
 } from '../queue';
 import {
-  Partition,
+  heldIn,
   takeFitting,
   wake,
   type DeadLetter,
   type HeldLease,
   type Item,
   type LeaseKind,
+  type Partition,
 } from './in-memory-partition';
+import { InMemoryPartitioning } from './in-memory-partitioning';
 
 export interface InMemoryQueueOptions {
   readonly partitions?: number;
@@ -36,18 +45,26 @@ export interface InMemoryQueueOptions {
  * clock's, so a test decides when a lease expires.
  */
 export class InMemoryQueue implements Queue {
-  private readonly partitions: readonly Partition[];
+  private readonly partitions: InMemoryPartitioning;
 
   constructor(
     private readonly clock: Clock,
     private readonly options: InMemoryQueueOptions = {},
   ) {
-    const { partitions = 1 } = options;
-    this.partitions = Array.from({ length: partitions }, () => new Partition());
+    this.partitions = new InMemoryPartitioning(options.partitions ?? 1, clock);
   }
 
   partitionCount(): number {
-    return this.partitions.length;
+    return this.partitions.current().count;
+  }
+
+  partitioning(): Partitioning {
+    return this.partitions.current();
+  }
+
+  async resize(partitions: number): Promise<void> {
+    checkPartitionCount(partitions);
+    this.partitions.resize(partitions);
   }
 
   /** The dead letters of a partition, oldest first. */
@@ -60,8 +77,18 @@ export class InMemoryQueue implements Queue {
     batches: readonly EnqueueBatch[],
   ): Promise<readonly EnqueueResult[]> {
     const target = this.at(partition);
-    for (const batch of batches) checkBatch(batch);
-    return batches.map((batch) => this.enqueueOne(target, batch));
+    checkBatches(batches);
+    const { count, generation } = this.partitioning();
+    return batches.map((batch) => {
+      const isCurrent = partition < count && (batch.generation ?? generation) === generation;
+      return this.enqueueOne(target, batch, isCurrent);
+    });
+  }
+
+  async remembers(partition: number, batchIds: readonly string[]): Promise<readonly boolean[]> {
+    checkBatchIds(batchIds);
+    const { batches } = this.at(partition);
+    return batchIds.map((id) => (batches.get(id)?.until ?? -Infinity) > this.clock.now());
   }
 
   async receive(request: ReceiveRequest): Promise<Received> {
@@ -150,10 +177,10 @@ export class InMemoryQueue implements Queue {
   }
 
   async stats(number: number): Promise<QueueStats> {
-    const { pending, groups, isolated, leases, delayed, dead, counters } = this.at(number);
+    const partition = this.at(number);
+    const { pending, groups, isolated, leases, delayed, dead, counters } = partition;
     const suspects = [...groups.flat(), ...isolated];
     const leased = [...leases.values()].flatMap(({ items }) => items);
-    const all = [pending, suspects, leased, delayed.map(({ item }) => item), dead].flat();
     const { enqueued, processed, retried, expiredLeases, duplicateBatches } = counters;
     return {
       enqueued,
@@ -168,7 +195,7 @@ export class InMemoryQueue implements Queue {
       dead: dead.length,
       purged: 0,
       leases: leases.size,
-      bytes: all.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0),
+      bytes: bytesOf(heldIn(partition)),
       ...(pending[0] === undefined ? {} : { oldestPending: pending[0].body }),
     };
   }
@@ -178,15 +205,12 @@ export class InMemoryQueue implements Queue {
   }
 
   async close(): Promise<void> {
-    for (const partition of this.partitions) wake(partition);
+    for (const partition of this.partitions.all) wake(partition);
   }
 
   private at(partition: number): Partition {
-    const found = this.partitions[partition];
-    if (found === undefined) {
-      throw new PipelineError('INVALID_ARGUMENT', `there is no partition ${partition}`);
-    }
-    return found;
+    checkPartition(partition, this.partitioning());
+    return this.partitions.all[partition] as Partition;
   }
 
   private held(lease: LeaseRef): HeldLease {
@@ -195,7 +219,7 @@ export class InMemoryQueue implements Queue {
     return held;
   }
 
-  private enqueueOne(partition: Partition, batch: EnqueueBatch): EnqueueResult {
+  private enqueueOne(partition: Partition, batch: EnqueueBatch, isCurrent: boolean): EnqueueResult {
     const { id, digest, answer, bodies, rememberMs } = batch;
     const known = partition.batches.get(id);
     if (known !== undefined && known.until > this.clock.now()) {
@@ -203,6 +227,7 @@ export class InMemoryQueue implements Queue {
       partition.counters.duplicateBatches++;
       return { outcome: 'duplicate', answer: known.answer };
     }
+    if (!isCurrent) return { outcome: 'refused', reason: 'PARTITIONS_CHANGED' };
     if (this.wouldOverflow(partition, bodies)) return { outcome: 'refused', reason: 'QUEUE_FULL' };
     partition.batches.set(id, { digest, answer, until: this.clock.now() + rememberMs });
     partition.counters.enqueued += bodies.length;
@@ -216,15 +241,11 @@ export class InMemoryQueue implements Queue {
   private wouldOverflow(partition: Partition, bodies: readonly string[]): boolean {
     const { maxEvents = 0, maxBytes = 0 } = this.options.limits ?? {};
     if (maxEvents === 0 && maxBytes === 0) return false;
-    const { counters, pending, groups, isolated, leases, delayed, dead } = partition;
-    const leased = [...leases.values()].flatMap(({ items }) => items);
-    const waiting = delayed.map(({ item }) => item);
-    const held = [pending, groups.flat(), isolated, leased, waiting, dead].flat();
-    const bytes = [...held, ...bodies.map((body) => ({ body }))].reduce(
-      (sum, { body }) => sum + Buffer.byteLength(body),
-      0,
-    );
-    const events = counters.enqueued - counters.processed + bodies.length;
+    const { count } = this.partitioning();
+    const others = this.partitions.all.slice(0, count).filter((other) => other !== partition);
+    const held = [partition, ...others].flatMap(heldIn);
+    const bytes = bytesOf(held) + bytesOf(bodies.map((body) => ({ body })));
+    const events = held.length + bodies.length;
     return (maxEvents > 0 && events > maxEvents) || (maxBytes > 0 && bytes > maxBytes);
   }
 
@@ -328,15 +349,8 @@ export class InMemoryQueue implements Queue {
   }
 }
 
-function checkBatch({ id, digest, answer, bodies, rememberMs }: EnqueueBatch): void {
-  refuseUnless(/^[A-Za-z0-9.:/-]{1,128}$/.test(id), 'batch id');
-  refuseUnless(/^[^\n]{0,128}$/.test(digest), 'digest');
-  refuseUnless(answer.length <= 65_536 && rememberMs >= 1, 'answer or rememberMs');
-  refuseUnless(bodies.length <= 1_000, 'too many events');
-  refuseUnless(
-    bodies.every((body) => body.startsWith('{')),
-    'body',
-  );
+function bytesOf(events: readonly { readonly body: string }[]): number {
+  return events.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0);
 }
 
 function refuseUnless(condition: boolean, what: string): void {

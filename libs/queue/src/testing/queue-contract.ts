@@ -1,5 +1,6 @@
 import { describeDeliveryContract } from './contract/delivery-contract';
 import { describeEnqueueContract } from './contract/enqueue-contract';
+import { describePartitionContract } from './contract/partition-contract';
 import { describeReclaimContract } from './contract/reclaim-contract';
 import { describeSettleContract } from './contract/settle-contract';
 import { describeSharingContract } from './contract/sharing-contract';
@@ -16,5 +17,6 @@ export function describeQueueContract(name: string, create: CreateQueueUnderTest
     describeSettleContract(create);
     describeReclaimContract(create);
     describeSharingContract(create);
+    describePartitionContract(create);
   });
 }

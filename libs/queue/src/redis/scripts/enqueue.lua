@@ -4,9 +4,9 @@
 --
 -- KEYS    pending, counters, wakeup, then one batch key a batch
 -- ARGV    max events held (0: no limit), max bytes held (0: no limit), number of batches, then for
---         each batch: remember ms, digest, answer, number of events, the events
+--         each batch: remember ms, generation (-1: any), digest, answer, number of events, the events
 -- returns for each batch 0 (queued), 1 followed by the first answer (duplicate), 2 (the id is known
---         with another digest) or 3 (full), as a flat list
+--         with another digest), 3 (full) or 4 (the partitions have changed), as a flat list
 
 local pending, counters, wakeup = KEYS[1], KEYS[2], KEYS[3]
 local max_events, max_bytes, batches = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -14,24 +14,27 @@ local max_events, max_bytes, batches = tonumber(ARGV[1]), tonumber(ARGV[2]), ton
 if #KEYS ~= 3 + batches then return redis.error_reply('INVALID wrong number of batch keys') end
 local starts, at = {}, 4
 for b = 1, batches do
-  local remember, count = tonumber(ARGV[at]), tonumber(ARGV[at + 3])
-  if not remember or remember < 1 or not count or count < 0 or count > 1000 then
+  local remember, generation = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  local count = tonumber(ARGV[at + 4])
+  if not remember or remember < 1 or not generation or not count or count < 0 or count > 1000 then
     return redis.error_reply('INVALID batch header')
   end
   starts[b] = at
-  at = at + 4 + count
+  at = at + 5 + count
 end
 if at ~= #ARGV + 1 then return redis.error_reply('INVALID number of events') end
 
-local held = redis.call('HMGET', counters, 'enqueued', 'processed', 'purged', 'bytes')
+local held = redis.call('HMGET', counters, 'enqueued', 'processed', 'purged', 'bytes',
+  'generation', 'closed')
 local events = tonumber(held[1] or 0) - tonumber(held[2] or 0) - tonumber(held[3] or 0)
 local bytes = tonumber(held[4] or 0)
+local known_generation, closed = tonumber(held[5] or 0), held[6]
 local added_events, added_bytes, duplicates = 0, 0, 0
 local replies = {}
 
 for b = 1, batches do
   local start = starts[b]
-  local digest, count = ARGV[start + 1], tonumber(ARGV[start + 3])
+  local generation, digest, count = tonumber(ARGV[start + 1]), ARGV[start + 2], tonumber(ARGV[start + 4])
   local known = redis.call('GET', KEYS[3 + b])
   if known then
     local split = string.find(known, '\n', 1, true)
@@ -42,15 +45,17 @@ for b = 1, batches do
     else
       replies[#replies + 1] = 2
     end
+  elseif closed or (generation >= 0 and generation < known_generation) then
+    replies[#replies + 1] = 4
   else
     local size = 0
-    for i = start + 4, start + 3 + count do size = size + #ARGV[i] end
+    for i = start + 5, start + 4 + count do size = size + #ARGV[i] end
     if (max_events > 0 and events + added_events + count > max_events)
       or (max_bytes > 0 and bytes + added_bytes + size > max_bytes) then
       replies[#replies + 1] = 3
     else
-      if count > 0 then redis.call('LPUSH', pending, unpack(ARGV, start + 4, start + 3 + count)) end
-      redis.call('SET', KEYS[3 + b], digest .. '\n' .. ARGV[start + 2], 'PX', ARGV[start])
+      if count > 0 then redis.call('LPUSH', pending, unpack(ARGV, start + 5, start + 4 + count)) end
+      redis.call('SET', KEYS[3 + b], digest .. '\n' .. ARGV[start + 3], 'PX', ARGV[start])
       added_events = added_events + count
       added_bytes = added_bytes + size
       replies[#replies + 1] = 0

@@ -1,0 +1,69 @@
+import type { Clock } from '@event-pipeline/runtime';
+import { cannotShrink } from '../cannot-shrink';
+import type { Partitioning } from '../queue';
+import type { Environment } from './environment';
+import { heldBy } from './partition-reads';
+import { PartitionRecords } from './partition-records';
+import {
+  makeQueueRecord,
+  partitioningOf,
+  putPartitionCount,
+  readQueueRecord,
+  type QueueRecord,
+} from './queue-record';
+
+/** How old the knowledge of the record may be outside of transactions. */
+const REFRESH_MS = 1_000;
+
+/** How many partitions an embedded queue has, and how that is changed: in one transaction. */
+export class EmbeddedPartitions {
+  private refreshedAt = -Infinity;
+
+  private constructor(
+    private readonly environment: Environment,
+    private readonly name: string,
+    private readonly clock: Clock,
+    private record: QueueRecord,
+  ) {}
+
+  /** Makes the queue where there is none of that name. */
+  static async open(
+    environment: Environment,
+    name: string,
+    clock: Clock,
+  ): Promise<EmbeddedPartitions> {
+    const record =
+      environment.read(() => readQueueRecord(environment.db, name)) ??
+      (await environment.transact(() => makeQueueRecord(environment.db, name)));
+    return new EmbeddedPartitions(environment, name, clock, record);
+  }
+
+  /** As last read, at most {@link REFRESH_MS} ago. */
+  current(): Partitioning {
+    if (this.clock.monotonic() - this.refreshedAt > REFRESH_MS && !this.environment.isClosed) {
+      this.refreshedAt = this.clock.monotonic();
+      this.environment.read(() => this.committed());
+    }
+    return partitioningOf(this.record, this.clock.now());
+  }
+
+  /** Within a transaction or a read: as it is. */
+  committed(): Partitioning {
+    this.record = readQueueRecord(this.environment.db, this.name) ?? this.record;
+    return partitioningOf(this.record, this.clock.now());
+  }
+
+  async resize(target: number): Promise<void> {
+    await this.environment.transact(() => {
+      const { count } = this.committed();
+      if (count === target) return;
+      for (let partition = target; partition < count; partition++) {
+        const records = new PartitionRecords(this.environment.db, this.name, partition);
+        const held = heldBy([records]).events;
+        if (held > 0) throw cannotShrink({ count, target, partition, held });
+      }
+      const now = Math.floor(this.clock.now());
+      this.record = putPartitionCount(this.environment.db, this.name, this.record, target, now);
+    });
+  }
+}

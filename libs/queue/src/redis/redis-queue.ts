@@ -16,9 +16,11 @@ import {
   type ReclaimLimits,
   type SettleException,
 } from '../queue';
+import type { RedisLocation } from '../redis-location';
 import { OrphanScrub } from './orphan-scrub';
-import { RedisConnection, type RedisArgument } from './redis-connection';
 import { partitionKeys, type PartitionKeys } from './redis-keys';
+import type { RedisArgument } from './redis-link';
+import { openRedisLinks, type RedisLinks } from './redis-links';
 import {
   parseEnqueueReply,
   parseReceiveReply,
@@ -30,7 +32,7 @@ import { ServerInspection } from './server-inspection';
 import { WakeupWait } from './wakeup-wait';
 
 export interface RedisQueueOptions {
-  readonly url: string;
+  readonly location: RedisLocation;
   readonly name: string;
   readonly limits: QueueLimits;
   /** Time limit of every command, ms. */
@@ -63,8 +65,7 @@ export async function openRedisQueue(
  * does and promises stands at the head of its script.
  */
 class RedisQueue implements Queue {
-  private readonly commands: RedisConnection;
-  private readonly blocking: RedisConnection;
+  private readonly links: RedisLinks;
   private readonly keys: PartitionKeys;
   private readonly inspection: ServerInspection;
   private readonly orphans: OrphanScrub;
@@ -75,24 +76,19 @@ class RedisQueue implements Queue {
     private readonly options: RedisQueueOptions,
     { clock = systemClock, random, logger }: RedisQueueDependencies,
   ) {
-    const { url, name, commandTimeoutMs = DEFAULT_COMMAND_TIMEOUT_MS } = options;
+    const { location, name, commandTimeoutMs = DEFAULT_COMMAND_TIMEOUT_MS } = options;
     this.commandTimeoutMs = commandTimeoutMs;
     this.keys = partitionKeys(name, 0);
-    this.inspection = new ServerInspection(this.keys.epoch, random, logger);
+    this.inspection = new ServerInspection(random, logger);
     this.orphans = new OrphanScrub(logger);
-    const inspect = () => void this.inspection.inspect(this.commands);
-    this.commands = new RedisConnection(
-      { url, commandTimeoutMs, name: `${name}:commands`, onReady: inspect },
-      logger,
-    );
-    // Without a logger: its outages are the other connection's too.
-    this.blocking = new RedisConnection({ url, commandTimeoutMs, name: `${name}:waiting` });
-    this.wakeup = new WakeupWait(this.blocking, clock, commandTimeoutMs);
+    const onReady = () => void this.inspect();
+    this.links = openRedisLinks(location, { name, commandTimeoutMs, onReady }, logger);
+    this.wakeup = new WakeupWait((key) => this.links.openWaiting(key), clock, commandTimeoutMs);
   }
 
   async opened(): Promise<void> {
-    await this.commands.settled(this.commandTimeoutMs);
-    if (this.commands.isReady) await this.inspection.inspect(this.commands);
+    await this.links.commands.settled(this.commandTimeoutMs);
+    if (this.links.commands.isReady) await this.inspect();
   }
 
   partitionCount(): number {
@@ -113,14 +109,17 @@ class RedisQueue implements Queue {
       args.push(rememberMs, digest, answer, bodies.length);
       for (const body of bodies) args.push(body);
     }
-    return parseEnqueueReply(await this.commands.run(redisScripts.enqueue, keys, args), batches);
+    return parseEnqueueReply(
+      await this.links.commands.run(redisScripts.enqueue, keys, args),
+      batches,
+    );
   }
 
   async receive(request: ReceiveRequest): Promise<Received> {
     checkReceive(request);
     const { partition, leaseId, maxEvents, maxBytes, leaseMs, isolated } = request;
     const keys = this.keysOf(partition);
-    const reply = await this.commands.run(
+    const reply = await this.links.commands.run(
       redisScripts.receive,
       [
         keys.pending,
@@ -172,8 +171,8 @@ class RedisQueue implements Queue {
 
   async reclaim(partition: number, limits: ReclaimLimits): Promise<Reclaimed> {
     const keys = this.keysOf(partition);
-    await this.orphans.step(this.commands, keys);
-    const expired = await this.commands.run(
+    await this.orphans.step(this.links.commands, keys);
+    const expired = await this.links.commands.run(
       redisScripts.expiredLeases,
       [keys.leases],
       [limits.maxLeases],
@@ -181,7 +180,7 @@ class RedisQueue implements Queue {
     const reclaimed = { leases: 0, events: 0, dead: 0 };
     for (const leaseId of Array.isArray(expired) ? expired.map(String) : []) {
       const { lease, leases, suspect, isolated, dead, counters, wakeup } = keys;
-      const reply = await this.commands.run(
+      const reply = await this.links.commands.run(
         redisScripts.reclaim,
         [lease(leaseId), leases, suspect, isolated, dead, counters, wakeup],
         [leaseId, limits.maxCrashes],
@@ -201,18 +200,22 @@ class RedisQueue implements Queue {
   async stats(partition: number): Promise<QueueStats> {
     const { pending, leases, delayed, dead, counters } = this.keysOf(partition);
     const keys = [pending, leases, delayed, dead, counters];
-    return parseStatsReply(await this.commands.run(redisScripts.stats, keys, []));
+    return parseStatsReply(await this.links.commands.run(redisScripts.stats, keys, []));
   }
 
   async health(): Promise<QueueHealth> {
-    await this.commands.call('ping', []);
-    return this.inspection.health(this.commands);
+    await this.links.commands.call(this.keys.epoch, 'ping', []);
+    return this.inspection.health(this.links.commands, [this.keys.epoch]);
   }
 
   close(): Promise<void> {
-    this.blocking.close();
-    this.commands.close();
+    this.wakeup.close();
+    this.links.commands.close();
     return Promise.resolve();
+  }
+
+  private inspect(): Promise<void> {
+    return this.inspection.inspect(this.links.commands, [this.keys.epoch]);
   }
 
   private keysOf(partition: number): PartitionKeys {
@@ -228,7 +231,7 @@ class RedisQueue implements Queue {
     keys: readonly string[],
   ): Promise<void> {
     const leaseKeys = [this.keys.lease(lease.id), this.keys.leases];
-    const reply = await this.commands.run(script, [...leaseKeys, ...keys], args);
+    const reply = await this.links.commands.run(script, [...leaseKeys, ...keys], args);
     if (Number(reply) === 0) {
       throw new PipelineError('LEASE_LOST', `lease ${lease.id} is not held any more`);
     }

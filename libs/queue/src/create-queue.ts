@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import { PipelineError, type Clock, type ConfigOf, type Random } from '@event-pipeline/runtime';
+import type { Clock, ConfigOf, Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import type { Queue } from './queue';
 import type { queueConfigFields } from './queue-config';
-import { parseQueueUrl, QUEUE_URL_FORM, type QueueLocation } from './queue-location';
+import { parseQueueUrl, type QueueLocation } from './queue-location';
 
 export type QueueConfig = ConfigOf<typeof queueConfigFields>;
 
@@ -36,13 +36,12 @@ export async function createQueue(
   }
   const { openRedisQueue } = await import('./redis/redis-queue');
   const commandTimeoutMs = config.redisCommandTimeoutMs;
-  return openRedisQueue({ ...options, url: location.url, commandTimeoutMs }, dependencies);
+  return openRedisQueue({ ...options, location, commandTimeoutMs }, dependencies);
 }
 
 /** @throws PipelineError CONFIG_INVALID; a configuration that was loaded has been checked for it. */
 function queueLocation({ queueUrl, redisHost, redisPort }: QueueConfig): QueueLocation {
-  if (queueUrl === undefined) return { engine: 'redis', url: `redis://${redisHost}:${redisPort}` };
-  const location = parseQueueUrl(queueUrl);
-  if (location) return location;
-  throw new PipelineError('CONFIG_INVALID', `QUEUE_URL is not ${QUEUE_URL_FORM}`);
+  if (queueUrl !== undefined) return parseQueueUrl(queueUrl);
+  const endpoint = { host: redisHost, port: redisPort };
+  return { engine: 'redis', kind: 'server', tls: false, credentials: {}, endpoint, database: 0 };
 }

@@ -1,11 +1,11 @@
 import { checkedText, env, integer, text } from '@event-pipeline/runtime';
-import { QUEUE_URL_FORM, parseQueueUrl } from './queue-location';
+import { QUEUE_URL_FORM, queueUrlProblem, shownQueueUrl } from './queue-location';
 
-const isQueueUrl = (value: string) => parseQueueUrl(value) !== undefined;
+const queueUrl = checkedText(QUEUE_URL_FORM, { problemOf: queueUrlProblem, show: shownQueueUrl });
 
 /** The variables that say where the queue is, for every program that uses it. */
 export const queueConfigFields = {
-  queueUrl: env('QUEUE_URL', checkedText(QUEUE_URL_FORM, isQueueUrl), {
+  queueUrl: env('QUEUE_URL', queueUrl, {
     optional: true,
     description:
       'where the queue is, on Redis or in a folder; unset: redis://REDIS_HOST:REDIS_PORT',

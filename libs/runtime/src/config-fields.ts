@@ -9,6 +9,10 @@ export interface FieldType<T> {
   readonly secret: boolean;
   /** The value as a user would write it. */
   print(value: T): string;
+  /** What is wrong with a text and what is expected, where more can be said than the form. */
+  problemOf?(given: string): string | undefined;
+  /** A wrong text as a message can bear it, where it needs more care than {@link shownValue}. */
+  show?(given: string): string;
 }
 
 /** One environment variable of a program. Made by {@link env}. */
@@ -131,9 +135,18 @@ export function text(
  * A text that has to pass a check.
  *
  * @param form as it follows "expected"
+ * @param check.problemOf what is wrong with a text and what is expected; undefined where nothing is
+ * @param check.show a wrong text as a message can bear it: quoted, bounded, without secrets
  */
-export function checkedText(form: string, check: (value: string) => boolean): FieldType<string> {
-  return fieldType(form, text().schema.refine(check));
+export function checkedText(
+  form: string,
+  check: {
+    problemOf(given: string): string | undefined;
+    show(given: string): string;
+  },
+): FieldType<string> {
+  const schema = text().schema.refine((value) => check.problemOf(value) === undefined);
+  return { ...fieldType(form, schema), ...check };
 }
 
 /** One of a closed list of words, in whatever case it is written. */

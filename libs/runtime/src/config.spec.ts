@@ -1,5 +1,21 @@
-import { defineConfig, describeConfig, loadConfig, type ConfigOf } from './config';
-import { defaultPort, env, flag, integer, listenPort, oneOf, port, text } from './config-fields';
+import {
+  defineConfig,
+  describeConfig,
+  loadConfig,
+  type ConfigDefinition,
+  type ConfigOf,
+} from './config';
+import {
+  checkedText,
+  defaultPort,
+  env,
+  flag,
+  integer,
+  listenPort,
+  oneOf,
+  port,
+  text,
+} from './config-fields';
 import { PipelineError } from './pipeline-error';
 
 const fields = {
@@ -20,7 +36,7 @@ const fields = {
 const definition = defineConfig(fields);
 
 /** The message of the error that the configuration is refused with. */
-function refusal(environment: NodeJS.ProcessEnv, of = definition): string {
+function refusal(environment: NodeJS.ProcessEnv, of: ConfigDefinition = definition): string {
   try {
     loadConfig(of, environment);
   } catch (error) {
@@ -92,6 +108,23 @@ describe('loadConfig', () => {
     expect(message).not.toContain('hunter2');
     expect(message).toContain('APP_TOKEN is (a secret, not shown)');
     expect(message).toContain('APP_OWNER is "redis://user:***@host\\u0007"');
+  });
+
+  it('says what is wrong with a value, and shows it, in the words of its own check', () => {
+    const even = checkedText('an even length', {
+      problemOf: (given) => (given.length % 2 === 0 ? undefined : 'it is odd; make it longer'),
+      show: (given) => `${given.length} characters`,
+    });
+    const checked = defineConfig({
+      even: env('APP_EVEN', even, { optional: true, description: '' }),
+    });
+    expect(loadConfig(checked, { APP_EVEN: 'ab' })).toEqual({ even: 'ab' });
+    expect(refusal({ APP_EVEN: 'abc' }, checked)).toBe(
+      'APP_EVEN is 3 characters: it is odd; make it longer',
+    );
+    expect(refusal({ APP_EVEN: 'a\u0007' }, checked)).toBe(
+      'APP_EVEN is 2 characters; expected an even length',
+    );
   });
 
   it('shows a hostile value in one short line', () => {

@@ -80,7 +80,9 @@ export function loadConfig<F extends ConfigFields>(
 }
 
 function problemOf({ name, type, unit }: EnvVariable<unknown>, given: string): string {
-  const value = type.secret ? '(a secret, not shown)' : shownValue(given);
+  const value = type.secret ? '(a secret, not shown)' : (type.show ?? shownValue)(given);
+  const problem = type.problemOf?.(given);
+  if (problem !== undefined) return `${name} is ${value}: ${problem}`;
   return `${name} is ${value}; expected ${type.form}${unit === '' ? '' : ` (${unit})`}`;
 }
 

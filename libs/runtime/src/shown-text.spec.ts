@@ -27,6 +27,10 @@ describe('maskCredentials', () => {
     ['redis://:secret@host', 'redis://:***@host'],
     ['redis://:se/c@ret@host', 'redis://:***@host'],
     ['redis://host:6379', 'redis://host:6379'],
+    [
+      'redis+sentinel://u:p@a:1,b:2/m?sentinelPassword=s%40&x=1',
+      'redis+sentinel://u:***@a:1,b:2/m?sentinelPassword=***&x=1',
+    ],
     ['a@b:c', 'a@b:c'],
     ['x://u:p@h and y://u:q@h', 'x://u:***@h and y://u:***@h'],
   ])('%s becomes %s', (given, expected) => {

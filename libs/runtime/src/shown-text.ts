@@ -24,10 +24,12 @@ export function escapeUnprintable(text: string): string {
   );
 }
 
-/** The text with the passwords of the URLs in it masked: `redis://user:***@host`. */
+/** The text with the passwords of the URLs in it masked: `redis://user:***@host?password=***`. */
 export function maskCredentials(text: string): string {
   if (!text.includes('://')) return text;
-  return text.replace(/(:\/\/[^/\s:@?#]*:)[^\s]*@/g, '$1***@');
+  return text
+    .replace(/(:\/\/[^/\s:@?#]*:)[^\s]*@/g, '$1***@')
+    .replace(/([?&]\w*password=)[^&\s]*/gi, '$1***');
 }
 
 /** How much of a text that is cut is looked at for passwords, beyond what is shown. */

@@ -1,6 +1,6 @@
 import type { Logger } from '@event-pipeline/telemetry';
-import type { RedisConnection } from './redis-connection';
 import type { PartitionKeys } from './redis-keys';
+import type { RedisLink } from './redis-link';
 
 const KEYS_PER_STEP = 1_000;
 
@@ -10,25 +10,29 @@ const KEYS_PER_STEP = 1_000;
  * themselves leave no such lease.
  */
 export class OrphanScrub {
-  private cursor = '0';
+  /** How far each partition has got through the key space of its server. */
+  private readonly cursors = new Map<string, string>();
 
   constructor(private readonly logger: Logger) {}
 
-  /** Goes one bounded step through the key space. */
-  async step(redis: RedisConnection, keys: PartitionKeys): Promise<void> {
-    const reply = await redis.call('scan', [
-      this.cursor,
+  /**
+   * Goes one bounded step through the key space of the partition's server. Where the partition has
+   * moved to another one meanwhile, the cursor fits the next round only: SCAN takes any.
+   */
+  async step(redis: RedisLink, keys: PartitionKeys): Promise<void> {
+    const reply = await redis.call(keys.leases, 'scan', [
+      this.cursors.get(keys.leases) ?? '0',
       'MATCH',
       keys.leasePattern,
       'COUNT',
       KEYS_PER_STEP,
     ]);
     if (!Array.isArray(reply) || !Array.isArray(reply[1])) return;
-    this.cursor = String(reply[0]);
+    this.cursors.set(keys.leases, String(reply[0]));
     for (const key of reply[1].map(String)) {
       const leaseId = key.slice(keys.lease('').length);
       // Only adds, so a lease that is settled meanwhile is at most named for nothing.
-      const added = await redis.call('zadd', [keys.leases, 'NX', 0, leaseId]);
+      const added = await redis.call(keys.leases, 'zadd', [keys.leases, 'NX', 0, leaseId]);
       if (Number(added) > 0)
         this.logger.warn({ lease: leaseId }, 'found a lease without a deadline');
     }

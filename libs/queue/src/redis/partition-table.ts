@@ -2,9 +2,10 @@ import { messageOf, PipelineError, type Clock } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { cannotShrink } from '../cannot-shrink';
 import { BATCH_ID_WINDOW_MS, type Partitioning } from '../queue';
+import type { RedisLink } from './redis-link';
 import { partitionKeys, partitionsKey } from './redis-keys';
 import { parsePartitioningReply, parseProposalReply, type PartitionRecord } from './redis-replies';
-import { redisScripts, type RedisScript } from './redis-scripts';
+import { redisScripts } from './redis-scripts';
 
 /** How old the knowledge may be before it is looked up again, by the way and without waiting. */
 const REFRESH_MS = 1_000;
@@ -12,14 +13,6 @@ const REFRESH_MS = 1_000;
 const ABANDONED_AFTER_MS = 5_000;
 /** So often a change is begun anew when others change the partitions at the same time. */
 const MAX_ATTEMPTS = 20;
-
-export interface ScriptRunner {
-  run(
-    script: RedisScript,
-    keys: readonly string[],
-    args: readonly (string | number)[],
-  ): Promise<unknown>;
-}
 
 type GateStep = 'open' | 'close' | 'reopen';
 
@@ -40,7 +33,7 @@ export class PartitionTable {
   private unfinished: { readonly attempt: number; readonly seenAt: number } | undefined;
 
   constructor(
-    private readonly redis: ScriptRunner,
+    private readonly redis: Pick<RedisLink, 'run'>,
     private readonly queueName: string,
     private readonly clock: Clock,
     private readonly logger: Logger,

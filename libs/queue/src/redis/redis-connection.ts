@@ -1,52 +1,42 @@
-import { PipelineError, messageOf } from '@event-pipeline/runtime';
+import { PipelineError } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { Command, Redis } from 'ioredis';
-import { isWrongServer, replyCode, toQueueError } from './redis-errors';
+import type { RedisSentinelLocation, RedisServerLocation } from '../redis-location';
+import { OutageLog } from './outage-log';
+import { isWrongServer, outageReason, toQueueError } from './redis-errors';
+import type { RedisArgument, RedisLink, RedisLinkOptions } from './redis-link';
+import { connectionOptions, limitHandshake, placeOf } from './redis-options';
 import type { RedisScript } from './redis-scripts';
-
-export type RedisArgument = string | number;
-
-export interface RedisConnectionOptions {
-  readonly url: string;
-  /** What the connection is for, in logs and in CLIENT LIST. */
-  readonly name: string;
-  /** After this long without an answer the connection is dropped and the call rejected. */
-  readonly commandTimeoutMs: number;
-  /** Called at each (re)connect, before the connection counts as ready for others. */
-  readonly onReady?: () => void;
-}
+import { runScript } from './run-script';
 
 /**
- * One connection to one Redis server that keeps itself alive.
+ * One connection to one Redis server, or to the one that Sentinels name as the master at each
+ * (re)connect.
  *
- * A call is answered, or rejected with QUEUE_UNAVAILABLE within its time limit: nothing waits in an
- * offline queue, and nothing is sent again by itself (ioredis would, twice for a lost reply). Of an
- * outage two lines are logged, its beginning and its end; none without a logger.
+ * Nothing is sent again by itself (ioredis would, twice for a lost reply), so it also suits commands
+ * that must not be repeated. Without a logger it logs nothing.
  */
-export class RedisConnection {
+export class RedisConnection implements RedisLink {
+  readonly place: string;
   private readonly redis: Redis;
-  private down = false;
+  private readonly outage: OutageLog;
 
   constructor(
-    private readonly options: RedisConnectionOptions,
-    private readonly logger?: Logger,
+    location: RedisServerLocation | RedisSentinelLocation,
+    private readonly options: RedisLinkOptions,
+    logger?: Logger,
   ) {
-    this.redis = new Redis(options.url, {
-      connectionName: options.name,
-      enableOfflineQueue: false,
-      // Without 0 here, autoResendUnfulfilledCommands: false leaves promises pending for ever.
-      maxRetriesPerRequest: 0,
-      autoResendUnfulfilledCommands: false,
-      connectTimeout: options.commandTimeoutMs,
-      // A connection is dropped because the server does not answer: not worth waiting for its FIN.
-      disconnectTimeout: 100,
-      retryStrategy: (attempt) => Math.min(2 ** Math.min(attempt, 10) * 25, 1_000),
-    });
-    this.redis.on('error', (error: unknown) => this.noteDown(messageOf(error)));
+    this.place =
+      location.kind === 'server'
+        ? placeOf(location.endpoint)
+        : `${location.masterName} of ${location.sentinels.map(placeOf).join(',')}`;
+    this.outage = new OutageLog(this.place, logger);
+    this.redis = new Redis(connectionOptions(location, options));
+    limitHandshake(this.redis, options.commandTimeoutMs);
+    this.redis.on('error', (error: unknown) => this.noteDown(outageReason(error)));
     this.redis.on('close', () => this.noteDown('connection closed'));
     this.redis.on('ready', () => {
-      if (this.down) this.logger?.info({ redis: this.place }, 'Redis is reachable again');
-      this.down = false;
+      this.outage.end(this.place);
       options.onReady?.();
     });
   }
@@ -55,33 +45,21 @@ export class RedisConnection {
     return this.redis.status === 'ready';
   }
 
-  /** Host and port, for people; never the password. */
-  get place(): string {
-    const { host, port } = this.redis.options;
-    return `${host ?? 'localhost'}:${port ?? 6379}`;
-  }
-
-  /** Resolves when the connection is ready, has failed for the first time, or `limitMs` is over. */
   async settled(limitMs: number): Promise<void> {
     if (this.isReady) return;
     await new Promise<void>((resolve) => {
       const done = () => {
         clearTimeout(timer);
-        this.redis.off('ready', done).off('error', done);
+        this.redis.off('ready', done).off('error', done).off('end', done);
         resolve();
       };
       const timer = setTimeout(done, limitMs);
-      this.redis.once('ready', done).once('error', done);
+      this.redis.once('ready', done).once('error', done).once('end', done);
     });
   }
 
-  /**
-   * Sends one command.
-   *
-   * @param limitMs for commands that block by design; else the connection's own limit
-   * @throws PipelineError, see {@link toQueueError}
-   */
   async call(
+    _key: string,
     command: string,
     args: readonly RedisArgument[],
     limitMs: number = this.options.commandTimeoutMs,
@@ -89,34 +67,27 @@ export class RedisConnection {
     try {
       return await this.send(command, args, limitMs);
     } catch (error) {
-      if (isWrongServer(error)) this.redis.disconnect(true);
-      throw toQueueError(error);
+      throw this.failed(error);
     }
   }
 
-  /** Runs a script by its digest, and by its text where Redis does not know it (yet or any more). */
   async run(
     script: RedisScript,
     keys: readonly string[],
     args: readonly RedisArgument[],
   ): Promise<unknown> {
     const limitMs = this.options.commandTimeoutMs;
-    const rest: RedisArgument[] = [keys.length, ...keys];
-    for (const arg of args) rest.push(arg);
     try {
-      try {
-        return await this.send('evalsha', [script.sha, ...rest], limitMs);
-      } catch (error) {
-        if (replyCode(error) !== 'NOSCRIPT') throw error;
-        return await this.send('eval', [script.source, ...rest], limitMs);
-      }
+      return await runScript((...command) => this.send(...command, limitMs), script, keys, args);
     } catch (error) {
-      if (isWrongServer(error)) this.redis.disconnect(true);
-      throw toQueueError(error);
+      throw this.failed(error);
     }
   }
 
-  /** Ends the connection at once; what is under way is rejected. */
+  serverOf(): string {
+    return this.place;
+  }
+
   close(): void {
     this.redis.disconnect(false);
   }
@@ -139,7 +110,7 @@ export class RedisConnection {
           ),
         );
         // What was sent may still be carried out later; nobody may wait behind it any longer.
-        this.redis.disconnect(true);
+        this.drop();
       }, limitMs);
     });
     try {
@@ -152,12 +123,18 @@ export class RedisConnection {
     }
   }
 
+  private failed(error: unknown): PipelineError {
+    // It was demoted: the next connection asks the Sentinels for the master.
+    if (isWrongServer(error)) this.drop();
+    return toQueueError(error);
+  }
+
+  /** Only a ready one: ioredis gives up for good when it is told to while it asks the Sentinels. */
+  private drop(): void {
+    if (this.isReady) this.redis.disconnect(true);
+  }
+
   private noteDown(reason: string): void {
-    if (this.down || this.redis.status === 'end') return;
-    this.down = true;
-    this.logger?.warn(
-      { redis: this.place, reason },
-      `Redis at ${this.place} is not reachable; trying again until it is`,
-    );
+    if (this.redis.status !== 'end') this.outage.begin(this.place, reason);
   }
 }

@@ -1,20 +1,20 @@
 import type { QueueHealth } from '../queue';
-import type { RedisConnection } from './redis-connection';
 import { replyCode } from './redis-errors';
+import type { RedisLink } from './redis-link';
 
 /**
- * What an acknowledgement is worth on this server, read from its configuration. Settings that may
- * not be read (CONFIG is often forbidden) count as unknown, never as durable.
+ * What an acknowledgement is worth on the server that holds a key, read from its configuration.
+ * Settings that may not be read (CONFIG is often forbidden) count as unknown, never as durable.
  *
  * Source: Redis documentation, "Redis persistence": appendfsync always syncs before it replies,
  * everysec may lose what was acknowledged in the last second or two.
  */
-export async function readDurability(redis: RedisConnection): Promise<QueueHealth> {
-  const role = await redis.call('role', []);
+export async function readDurability(redis: RedisLink, key: string): Promise<QueueHealth> {
+  const role = await redis.call(key, 'role', []);
   if (Array.isArray(role) && role[0] !== 'master') {
     return { durability: 'unknown', detail: `the server is a ${String(role[0])}, not a master` };
   }
-  const settings = await readSettings(redis);
+  const settings = await readSettings(redis, key);
   if (!settings) return { durability: 'unknown', detail: 'CONFIG GET is not permitted' };
 
   const detail = ['appendonly', 'appendfsync', 'maxmemory-policy']
@@ -30,12 +30,15 @@ export async function readDurability(redis: RedisConnection): Promise<QueueHealt
     : { durability: 'bounded-loss', detail };
 }
 
-async function readSettings(redis: RedisConnection): Promise<Map<string, string> | undefined> {
+async function readSettings(
+  redis: RedisLink,
+  key: string,
+): Promise<Map<string, string> | undefined> {
   const settings = new Map<string, string>();
   const names = ['appendonly', 'appendfsync', 'no-appendfsync-on-rewrite', 'maxmemory-policy'];
   let reply: unknown;
   try {
-    reply = await redis.call('config', ['get', ...names]);
+    reply = await redis.call(key, 'config', ['get', ...names]);
   } catch (error) {
     // Redis refused; where it gave no answer at all, nothing is known yet and the caller asks again.
     if (error instanceof Error && replyCode(error.cause) !== '') return undefined;

@@ -24,6 +24,12 @@ export function toQueueError(error: unknown): PipelineError {
         'a key of the queue has the wrong type: another program uses the same name (QUEUE_NAME)',
         { cause: error },
       );
+    case 'MOVED':
+      return new PipelineError(
+        'QUEUE_UNAVAILABLE',
+        'Redis is a node of a cluster: QUEUE_URL must begin with redis+cluster://',
+        { cause: error },
+      );
     default:
       return new PipelineError('QUEUE_UNAVAILABLE', `Redis: ${reasonOf(error)}`, { cause: error });
   }
@@ -33,6 +39,23 @@ function reasonOf(error: unknown): string {
   // What ioredis says when the connection breaks under a command that it may not send again.
   const lost = error instanceof Error && error.name === 'MaxRetriesPerRequestError';
   return lost ? 'the connection was lost before the answer came' : messageOf(error);
+}
+
+/** Codes of Node's TLS for a certificate that nobody known has signed. */
+const UNTRUSTED =
+  /^(?:SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY|GET)_\w+)$/;
+
+/** Why a connection failed, in words for the one line about the outage. */
+export function outageReason(error: unknown): string {
+  if (!(error instanceof Error)) return messageOf(error);
+  // A cluster of which no node answered: what the last one did is what helps.
+  const { lastNodeError, code } = error as { lastNodeError?: unknown; code?: unknown };
+  if (lastNodeError !== undefined && lastNodeError !== null) return outageReason(lastNodeError);
+  // Where every address of a name failed, Node gives their errors and no message.
+  if (error instanceof AggregateError && error.message === '') return outageReason(error.errors[0]);
+  return UNTRUSTED.test(String(code))
+    ? `its certificate is not trusted (${error.message}): name its CA in NODE_EXTRA_CA_CERTS`
+    : messageOf(error);
 }
 
 /** Replies after which this connection is to be dropped, since it leads to the wrong server. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { systemRandom } from '@event-pipeline/runtime';
 import { createLogSink } from '@event-pipeline/telemetry/testing';
 import type { Queue } from '../queue';
+import { parseRedisUrl } from '../redis-location';
 import {
   batchOf,
   describeQueueContract,
@@ -40,7 +41,7 @@ async function createRedisQueueUnderTest(
   const open = async () => {
     const queue = await openRedisQueue(
       {
-        url: server.url,
+        location: parseRedisUrl(server.url),
         name,
         limits: { maxEvents: 0, maxBytes: 0, ...options.limits },
         commandTimeoutMs: options.commandTimeoutMs ?? 5_000,
@@ -236,7 +237,7 @@ describe('the queue on Redis', () => {
     const sink = createLogSink();
     const own = await startRedisServer();
     const watched = await openRedisQueue(
-      { url: own.url, name: 'q', limits: { maxEvents: 0, maxBytes: 0 } },
+      { location: parseRedisUrl(own.url), name: 'q', limits: { maxEvents: 0, maxBytes: 0 } },
       { random: systemRandom, logger: sink.logger },
     );
     try {
@@ -266,7 +267,11 @@ describe('the queue on Redis', () => {
   it('opens while Redis is out of reach, and says so once', async () => {
     const sink = createLogSink();
     const unreachable = await openRedisQueue(
-      { url: 'redis://127.0.0.1:1', name: 'q', limits: { maxEvents: 0, maxBytes: 0 } },
+      {
+        location: parseRedisUrl('redis://127.0.0.1:1'),
+        name: 'q',
+        limits: { maxEvents: 0, maxBytes: 0 },
+      },
       { random: systemRandom, logger: sink.logger },
     );
     await expect(receive(unreachable)).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' });

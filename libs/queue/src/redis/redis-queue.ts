@@ -24,10 +24,12 @@ import {
   type ReclaimLimits,
   type SettleException,
 } from '../queue';
+import type { RedisLocation } from '../redis-location';
 import { OrphanScrub } from './orphan-scrub';
 import { PartitionTable } from './partition-table';
-import { RedisConnection, type RedisArgument } from './redis-connection';
 import { partitionKeys, type PartitionKeys } from './redis-keys';
+import type { RedisArgument } from './redis-link';
+import { openRedisLinks, type RedisLinks } from './redis-links';
 import {
   parseEnqueueReply,
   parseReceiveReply,
@@ -40,7 +42,7 @@ import { ServerInspection } from './server-inspection';
 import { WakeupWait } from './wakeup-wait';
 
 export interface RedisQueueOptions {
-  readonly url: string;
+  readonly location: RedisLocation;
   readonly name: string;
   readonly limits: QueueLimits;
   /** Time limit of every command, ms. */
@@ -75,8 +77,7 @@ export async function openRedisQueue(
  * does and promises stands at the head of its script.
  */
 class RedisQueue implements Queue {
-  private readonly commands: RedisConnection;
-  private readonly blocking: RedisConnection;
+  private readonly links: RedisLinks;
   private readonly keys: PartitionKeys[] = [];
   private readonly partitions: PartitionTable;
   private readonly inspection: ServerInspection;
@@ -88,29 +89,19 @@ class RedisQueue implements Queue {
     private readonly options: RedisQueueOptions,
     { clock = systemClock, random, logger }: RedisQueueDependencies,
   ) {
-    const { url, name, commandTimeoutMs = DEFAULT_COMMAND_TIMEOUT_MS } = options;
+    const { location, name, commandTimeoutMs = DEFAULT_COMMAND_TIMEOUT_MS } = options;
     this.commandTimeoutMs = commandTimeoutMs;
-    this.inspection = new ServerInspection(partitionKeys(name, 0).epoch, random, logger);
+    this.inspection = new ServerInspection(random, logger);
     this.orphans = new OrphanScrub(logger);
-    const inspect = () => {
-      void this.inspection.inspect(this.commands);
-      this.partitions.refresh().catch(() => undefined);
-    };
-    this.commands = new RedisConnection(
-      { url, commandTimeoutMs, name: `${name}:commands`, onReady: inspect },
-      logger,
-    );
-    this.partitions = new PartitionTable(this.commands, name, clock, logger);
-    // Without a logger: its outages are the other connection's too.
-    this.blocking = new RedisConnection({ url, commandTimeoutMs, name: `${name}:waiting` });
-    this.wakeup = new WakeupWait(this.blocking, clock, commandTimeoutMs);
+    const onReady = () => void this.inspect();
+    this.links = openRedisLinks(location, { name, commandTimeoutMs, onReady }, logger);
+    this.partitions = new PartitionTable(this.links.commands, name, clock, logger);
+    this.wakeup = new WakeupWait((key) => this.links.openWaiting(key), clock, commandTimeoutMs);
   }
 
   async opened(): Promise<void> {
-    await this.commands.settled(this.commandTimeoutMs);
-    if (!this.commands.isReady) return;
-    await this.inspection.inspect(this.commands);
-    await this.partitions.refresh().catch(() => undefined);
+    await this.links.commands.settled(this.commandTimeoutMs);
+    if (this.links.commands.isReady) await this.inspect();
   }
 
   partitionCount(): number {
@@ -140,7 +131,7 @@ class RedisQueue implements Queue {
       args.push(rememberMs, generation ?? ANY_GENERATION, digest, answer, bodies.length);
       for (const body of bodies) args.push(body);
     }
-    const reply = await this.commands.run(redisScripts.enqueue, keys, args);
+    const reply = await this.links.commands.run(redisScripts.enqueue, keys, args);
     const results = parseEnqueueReply(reply, batches);
     if (results.some(isOutOfDate)) await this.partitions.refresh().catch(() => undefined);
     return results;
@@ -151,14 +142,14 @@ class RedisQueue implements Queue {
     const { batch } = this.keysOf(partition);
     if (batchIds.length === 0) return [];
     const keys = batchIds.map((id) => batch(id));
-    return parseRemembersReply(await this.commands.run(redisScripts.remembers, keys, []));
+    return parseRemembersReply(await this.links.commands.run(redisScripts.remembers, keys, []));
   }
 
   async receive(request: ReceiveRequest): Promise<Received> {
     checkReceive(request);
     const { partition, leaseId, maxEvents, maxBytes, leaseMs, isolated } = request;
     const keys = this.keysOf(partition);
-    const reply = await this.commands.run(
+    const reply = await this.links.commands.run(
       redisScripts.receive,
       [
         keys.pending,
@@ -209,8 +200,8 @@ class RedisQueue implements Queue {
 
   async reclaim(partition: number, limits: ReclaimLimits): Promise<Reclaimed> {
     const keys = this.keysOf(partition);
-    await this.orphans.step(this.commands, keys);
-    const expired = await this.commands.run(
+    await this.orphans.step(this.links.commands, keys);
+    const expired = await this.links.commands.run(
       redisScripts.expiredLeases,
       [keys.leases],
       [limits.maxLeases],
@@ -218,7 +209,7 @@ class RedisQueue implements Queue {
     const reclaimed = { leases: 0, events: 0, dead: 0 };
     for (const leaseId of Array.isArray(expired) ? expired.map(String) : []) {
       const { lease, leases, suspect, isolated, dead, counters, wakeup } = keys;
-      const reply = await this.commands.run(
+      const reply = await this.links.commands.run(
         redisScripts.reclaim,
         [lease(leaseId), leases, suspect, isolated, dead, counters, wakeup],
         [leaseId, limits.maxCrashes],
@@ -238,18 +229,30 @@ class RedisQueue implements Queue {
   async stats(partition: number): Promise<QueueStats> {
     const { pending, leases, delayed, dead, counters } = this.keysOf(partition);
     const keys = [pending, leases, delayed, dead, counters];
-    return parseStatsReply(await this.commands.run(redisScripts.stats, keys, []));
+    return parseStatsReply(await this.links.commands.run(redisScripts.stats, keys, []));
   }
 
   async health(): Promise<QueueHealth> {
-    await this.commands.call('ping', []);
-    return this.inspection.health(this.commands);
+    const keys = this.epochKeys();
+    await Promise.all(keys.map((key) => this.links.commands.call(key, 'ping', [])));
+    return this.inspection.health(this.links.commands, keys);
   }
 
   close(): Promise<void> {
-    this.blocking.close();
-    this.commands.close();
+    this.wakeup.close();
+    this.links.commands.close();
     return Promise.resolve();
+  }
+
+  /** At each (re)connect. Never rejects. */
+  private async inspect(): Promise<void> {
+    await this.partitions.refresh().catch(() => undefined);
+    await this.inspection.inspect(this.links.commands, this.epochKeys());
+  }
+
+  private epochKeys(): string[] {
+    const numbers = Array.from({ length: this.partitionCount() }, (_, partition) => partition);
+    return numbers.map((partition) => this.keysOf(partition).epoch);
   }
 
   private keysOf(partition: number): PartitionKeys {
@@ -271,7 +274,7 @@ class RedisQueue implements Queue {
   ): Promise<void> {
     const own = this.keysOf(lease.partition);
     const leaseKeys = [own.lease(lease.id), own.leases];
-    const reply = await this.commands.run(script, [...leaseKeys, ...keys], args);
+    const reply = await this.links.commands.run(script, [...leaseKeys, ...keys], args);
     if (Number(reply) === 0) {
       throw new PipelineError('LEASE_LOST', `lease ${lease.id} is not held any more`);
     }

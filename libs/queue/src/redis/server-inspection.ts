@@ -1,54 +1,73 @@
 import type { Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
-import type { QueueHealth } from '../queue';
-import type { RedisConnection } from './redis-connection';
+import type { Durability, QueueHealth } from '../queue';
 import { readDurability } from './redis-durability';
+import type { RedisLink } from './redis-link';
+
+/** From the best to what is worth least. */
+const DURABILITIES: readonly Durability[] = ['disk', 'bounded-loss', 'unknown', 'memory'];
 
 /**
- * Looks at the server at every (re)connect: says in the log what an acknowledgement is worth there,
- * and notices a server that came back without its data.
+ * Looks at every server that holds a partition at each (re)connect: says in the log what an
+ * acknowledgement is worth there, and notices one that came back without its data. A partition is
+ * named by its epoch key.
  */
 export class ServerInspection {
-  private guarantee: QueueHealth | undefined;
-  private epoch: string | undefined;
+  /** What the last look at each server found. */
+  private readonly guarantees = new Map<string, QueueHealth>();
+  private readonly epochs = new Map<string, string>();
 
   constructor(
-    private readonly epochKey: string,
     private readonly random: Random,
     private readonly logger: Logger,
   ) {}
 
-  /** What the last look found; asks where there was none. Rejects with QUEUE_UNAVAILABLE. */
-  async health(redis: RedisConnection): Promise<QueueHealth> {
-    this.guarantee ??= await readDurability(redis);
-    return this.guarantee;
+  /**
+   * The worst of what is known of the servers that hold these keys; asks those that it has not seen.
+   * Rejects with QUEUE_UNAVAILABLE.
+   */
+  async health(redis: RedisLink, epochKeys: readonly string[]): Promise<QueueHealth> {
+    const found: QueueHealth[] = [];
+    for (const [server, [key]] of serversOf(redis, epochKeys)) {
+      found.push(this.guarantees.get(server) ?? (await this.look(redis, server, key)));
+    }
+    const rank = ({ durability }: QueueHealth) => DURABILITIES.indexOf(durability);
+    return found.reduce((worst, next) => (rank(next) > rank(worst) ? next : worst));
   }
 
-  /** Never rejects: a connection that is lost meanwhile is inspected when it is back. */
-  async inspect(redis: RedisConnection): Promise<void> {
-    try {
-      // First: a Redis at maxmemory refuses to write an epoch, and can still be asked.
-      const guarantee = await readDurability(redis);
-      const changed = this.guarantee?.detail !== guarantee.detail;
-      this.guarantee = guarantee;
-      if (changed) this.report(redis.place, guarantee);
-      await this.compareEpoch(redis);
-    } catch (error) {
-      this.logger.debug({ err: error }, 'could not inspect Redis');
+  /** Never rejects: a server that is lost meanwhile is inspected when it is back. */
+  async inspect(redis: RedisLink, epochKeys: readonly string[]): Promise<void> {
+    for (const [server, keys] of serversOf(redis, epochKeys)) {
+      try {
+        // First: a Redis at maxmemory refuses to write an epoch, and can still be asked.
+        await this.look(redis, server, keys[0]);
+        for (const key of keys) await this.compareEpoch(redis, server, key);
+      } catch (error) {
+        this.logger.debug({ err: error, redis: server }, 'could not inspect Redis');
+      }
     }
   }
 
-  private async compareEpoch(redis: RedisConnection): Promise<void> {
+  private async look(redis: RedisLink, server: string, key: string): Promise<QueueHealth> {
+    const guarantee = await readDurability(redis, key);
+    const changed = this.guarantees.get(server)?.detail !== guarantee.detail;
+    this.guarantees.set(server, guarantee);
+    if (changed) this.report(server, guarantee);
+    return guarantee;
+  }
+
+  private async compareEpoch(redis: RedisLink, server: string, key: string): Promise<void> {
     const fresh = this.random.uuid();
-    const known = await redis.call('set', [this.epochKey, fresh, 'NX', 'GET']);
+    const known = await redis.call(key, 'set', [key, fresh, 'NX', 'GET']);
     const current = typeof known === 'string' ? known : fresh;
-    if (this.epoch !== undefined && this.epoch !== current) {
+    const before = this.epochs.get(key);
+    if (before !== undefined && before !== current) {
       this.logger.error(
-        { redis: redis.place },
+        { redis: server },
         'Redis came back without the data of this queue: what it had acknowledged may be lost',
       );
     }
-    this.epoch = current;
+    this.epochs.set(key, current);
   }
 
   private report(redis: string, guarantee: QueueHealth): void {
@@ -63,4 +82,19 @@ export class ServerInspection {
         'maxmemory-policy noeviction',
     );
   }
+}
+
+/** The keys by the server that holds them, as far as known. */
+function serversOf(
+  redis: RedisLink,
+  keys: readonly string[],
+): ReadonlyMap<string, [string, ...string[]]> {
+  const servers = new Map<string, [string, ...string[]]>();
+  for (const key of keys) {
+    const server = redis.serverOf(key);
+    const others = servers.get(server);
+    if (others) others.push(key);
+    else servers.set(server, [key]);
+  }
+  return servers;
 }

@@ -1,0 +1,68 @@
+import { Command } from 'ioredis';
+import type { RedisArgument } from './redis-link';
+
+/** What ioredis hands a command to be written to. */
+interface Connection {
+  destroy(): void;
+}
+
+/** The slot of a cluster that a key lies in. */
+export function slotOf(key: string): number {
+  return new Command('get', [key]).getSlot();
+}
+
+/**
+ * A command on its way through a cluster. ioredis' Cluster sends it again after MOVED, ASK, TRYAGAIN,
+ * CLUSTERDOWN and a lost connection, and has no idea of a time limit: {@link giveUp} ends that.
+ */
+export class ClusterCommand extends Command {
+  /** What the last try came to, where there was one. */
+  lastError: Error | undefined;
+  /** Where it was sent and has not been answered. */
+  private waitsOn: Connection | undefined;
+  private readonly rejectCaller = this.reject;
+
+  /** @param key decides where the command goes; it need not be among the arguments */
+  constructor(
+    private readonly key: string,
+    name: string,
+    args: readonly RedisArgument[],
+  ) {
+    super(name, args as RedisArgument[], { replyEncoding: 'utf8' });
+  }
+
+  override getSlot(): number {
+    return slotOf(this.key);
+  }
+
+  override toWritable(connection: Connection): string | Buffer {
+    this.waitsOn = connection;
+    return super.toWritable(connection);
+  }
+
+  /** To be called with what `send` gives the command to: takes part in what becomes of its errors. */
+  sentBy(send: (command: Command) => void): Promise<unknown> {
+    send(this);
+    // By now it is the Cluster's, which looks whether the error is worth another try.
+    const tryAgain = this.reject;
+    this.reject = (error) => {
+      this.waitsOn = undefined;
+      this.lastError = error;
+      tryAgain(error);
+    };
+    return this.promise;
+  }
+
+  /**
+   * Rejects the command for good. A connection that owes it an answer is cut, since its server may
+   * hang; one that answered, if only with "try again", is left alone.
+   *
+   * A try that ioredis has already put off is still made, once, within 100 ms.
+   */
+  giveUp(error: Error): void {
+    const { waitsOn } = this;
+    this.reject = this.rejectCaller;
+    this.reject(error);
+    waitsOn?.destroy();
+  }
+}

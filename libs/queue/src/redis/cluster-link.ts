@@ -1,0 +1,166 @@
+import { PipelineError } from '@event-pipeline/runtime';
+import type { Logger } from '@event-pipeline/telemetry';
+import { Cluster, type Redis } from 'ioredis';
+import type { RedisClusterLocation, RedisEndpoint } from '../redis-location';
+import { ClusterCommand, slotOf } from './cluster-command';
+import { OutageLog } from './outage-log';
+import { outageReason, toQueueError } from './redis-errors';
+import type { RedisArgument, RedisLink, RedisLinkOptions } from './redis-link';
+import { clusterOptions, limitHandshake, placeOf } from './redis-options';
+import type { RedisScript } from './redis-scripts';
+import { runScript } from './run-script';
+
+/** The part of an outage that is not about one slot. */
+const WHOLE_CLUSTER = -1;
+
+/**
+ * The way to the nodes of a Redis Cluster, on ioredis' Cluster, which follows moved slots and
+ * failovers.
+ *
+ * ioredis sends a command again whose connection closed before the answer came, so a command may be
+ * carried out twice. Every script is made for that, by the ids it is given; what blocks, or must not
+ * be repeated, belongs on a connection of its own ({@link nodeOf}).
+ */
+export class ClusterLink implements RedisLink {
+  readonly place: string;
+  private readonly cluster: Cluster;
+  private readonly outage: OutageLog;
+  private closed = false;
+
+  constructor(
+    location: RedisClusterLocation,
+    private readonly options: RedisLinkOptions,
+    logger: Logger,
+  ) {
+    this.place = `the cluster of ${location.nodes.map(placeOf).join(',')}`;
+    this.outage = new OutageLog(this.place, logger);
+    this.cluster = new Cluster(
+      location.nodes.map((node) => ({ ...node })),
+      clusterOptions(location, options),
+    );
+    this.cluster.on('+node', (node: Redis) => this.prepare(node));
+    this.cluster.on('error', (error: unknown) => this.noteDown(WHOLE_CLUSTER, error));
+    this.cluster.on('ready', () => {
+      this.outage.end(WHOLE_CLUSTER);
+      options.onReady?.();
+    });
+  }
+
+  /** Knows which node has which slot; whether that node answers, a call tells. */
+  get isReady(): boolean {
+    return this.cluster.status === 'ready';
+  }
+
+  async settled(limitMs: number): Promise<void> {
+    if (this.isReady) return;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.cluster.off('ready', done).off('error', done).off('end', done);
+        resolve();
+      };
+      const timer = setTimeout(done, limitMs);
+      this.cluster.once('ready', done).once('error', done).once('end', done);
+    });
+  }
+
+  call(
+    key: string,
+    command: string,
+    args: readonly RedisArgument[],
+    limitMs: number = this.options.commandTimeoutMs,
+  ): Promise<unknown> {
+    return this.noted(key, () => this.send(key, command, args, limitMs));
+  }
+
+  run(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly RedisArgument[],
+  ): Promise<unknown> {
+    const [key = ''] = keys;
+    const limitMs = this.options.commandTimeoutMs;
+    return this.noted(key, () =>
+      runScript((...command) => this.send(key, ...command, limitMs), script, keys, args),
+    );
+  }
+
+  serverOf(key: string): string {
+    return this.cluster.slots[slotOf(key)]?.[0] ?? this.place;
+  }
+
+  /** The node that has the key now, as far as known. */
+  nodeOf(key: string): RedisEndpoint | undefined {
+    const node = this.cluster.slots[slotOf(key)]?.[0];
+    const colon = node?.lastIndexOf(':') ?? -1;
+    if (node === undefined || colon < 0) return undefined;
+    return { host: node.slice(0, colon), port: Number(node.slice(colon + 1)) };
+  }
+
+  close(): void {
+    this.closed = true;
+    this.cluster.disconnect();
+  }
+
+  private async send(
+    key: string,
+    name: string,
+    args: readonly RedisArgument[],
+    limitMs: number,
+  ): Promise<unknown> {
+    if (!this.isReady) {
+      throw new PipelineError('QUEUE_UNAVAILABLE', `Redis at ${this.place} is not reachable`);
+    }
+    const command = new ClusterCommand(key, name, args);
+    const timer = setTimeout(() => {
+      const server = this.serverOf(key);
+      command.giveUp(
+        new PipelineError(
+          'QUEUE_UNAVAILABLE',
+          `Redis at ${server} did not carry out ${name} within ${limitMs} ms`,
+          { cause: command.lastError },
+        ),
+      );
+    }, limitMs);
+    try {
+      return await command.sentBy((sent) => this.cluster.sendCommand(sent));
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** What a call came to, also for the log: an outage lasts until every slot that failed works again. */
+  private async noted(key: string, call: () => Promise<unknown>): Promise<unknown> {
+    const slot = slotOf(key);
+    try {
+      const answer = await call();
+      this.outage.end(slot);
+      return answer;
+    } catch (error) {
+      const failure = toQueueError(error);
+      if (failure.code === 'QUEUE_UNAVAILABLE') this.noteDown(slot, failure);
+      else this.outage.end(slot);
+      throw failure;
+    }
+  }
+
+  private noteDown(part: number, error: unknown): void {
+    if (!this.closed) this.outage.begin(part, outageReason(error));
+  }
+
+  /** Sees to a connection that ioredis has made and not opened yet. */
+  private prepare(node: Redis): void {
+    limitHandshake(node, this.options.commandTimeoutMs);
+    node.on('ready', () => this.options.onReady?.());
+    // After ASK, ioredis sends ASKING and leaves its answer alone: where the connection is lost then,
+    // that would be an unhandled rejection, which ends the process. The command itself says enough.
+    const asking = node.asking.bind(node) as () => Promise<'OK'>;
+    Object.assign(node, {
+      asking: () => {
+        const answer = asking();
+        answer.catch(() => undefined);
+        return answer;
+      },
+    });
+  }
+}

@@ -8,7 +8,7 @@ import {
   text,
   type ConfigOf,
 } from '@event-pipeline/runtime';
-import { queueConfigFields } from '@event-pipeline/queue';
+import { MAX_PARTITIONS, queueConfigFields } from '@event-pipeline/queue';
 import { loggingConfigFields } from '@event-pipeline/telemetry';
 
 const MIB = 1_048_576;
@@ -33,6 +33,11 @@ export const collectorConfig = defineConfig(
       description: 'HTTP port of /livez, /readyz and /metrics; unset and taken: any free port',
     }),
     ...queueConfigFields,
+    queuePartitions: env('QUEUE_PARTITIONS', integer({ min: 1, max: MAX_PARTITIONS }), {
+      optional: true,
+      description:
+        'partitions of the queue: it is given more, or fewer where those are empty; unset: as it is',
+    }),
     maxInFlightEvents: env('COLLECTOR_MAX_IN_FLIGHT_EVENTS', limit(10_000_000), {
       default: 100_000,
       description: 'events read and not yet durable, all streams together; then reading stops',

@@ -14,14 +14,12 @@ import type { CollectorConfig } from './collector-config';
 import { EventService } from './grpc/event-service';
 import { GrpcServer } from './grpc/grpc-server';
 import { BatchIntake } from './ingest/batch-intake';
-import { Batcher } from './ingest/batcher';
 import { EventIngestor, reasonName } from './ingest/event-ingestor';
+import { PartitionBatchers } from './ingest/partition-batchers';
 import type { IntakeObserver } from './intake-observer';
 import { keepMemorySmall } from './memory-policy';
+import { PartitionSetting } from './partition-setting';
 import { QueueProbe } from './queue-probe';
-
-/** Events of one partition go to one list; more partitions come with their routing. */
-const PARTITION = 0;
 
 /** Wires the collector's parts together, in the order in which they start. */
 export async function createCollector(
@@ -36,21 +34,25 @@ export async function createCollector(
   const observer = intakeMetrics(metrics, logger);
   const queue = await createQueue(config, { clock, random, logger });
 
+  const partitions = new PartitionSetting(queue, config.queuePartitions, clock, logger);
+
   const flow = new FlowController({
     maxEvents: config.maxInFlightEvents,
     maxBytes: config.maxInFlightBytes,
   });
-  const batcher = new Batcher(queue, PARTITION, { patienceMs: config.patienceMs }, clock, random, {
+  const { patienceMs } = config;
+  const batchers = new PartitionBatchers(queue, { patienceMs }, clock, random, {
     enqueued: (_, seconds) => metrics.enqueueSeconds.observe(seconds),
   });
   const ingestor = new EventIngestor(config, clock);
+  const queueing = { ingestor, queue, batchers, random, clock };
   const service = new EventService({
     ingestor,
-    batcher,
+    batchers,
     flow,
     observer,
     clock,
-    batches: new BatchIntake(ingestor, batcher, flow, random, observer, config.maxRequestEvents),
+    batches: new BatchIntake(queueing, flow, observer, config.maxRequestEvents),
     onInternalError: (error) => logger.error({ err: error }, 'a call failed: internal error'),
   });
   const server = new GrpcServer(config, service, clock, logger);
@@ -71,8 +73,8 @@ export async function createCollector(
     logger,
   });
 
-  // Stopped in reverse: the server drains while batcher and queue still work.
-  return [http, queueComponent(queue), batcher, probe, server];
+  // Stopped in reverse: the server drains while batchers and queue still work.
+  return [http, queueComponent(queue), partitions, batchers, probe, server];
 }
 
 function readiness(service: EventService, probe: QueueProbe): Readiness {

@@ -6,16 +6,17 @@ import {
   type StreamSummary,
 } from '@event-pipeline/contracts';
 import { FlowController, PipelineError, type ErrorCode } from '@event-pipeline/runtime';
-import type { Batcher, EventOwner } from '../ingest/batcher';
 import { EventIngestor } from '../ingest/event-ingestor';
+import type { PartitionBatchers } from '../ingest/partition-batchers';
+import type { EventOwner, EventRun } from '../ingest/shared-batch';
 import { SimulatedClock } from '@event-pipeline/runtime/testing';
 import { encodeEvent, validEvent } from '../testing/raw-client';
 import { EventStream, type RawStreamCall } from './event-stream';
 
 interface Appended {
-  readonly cost: number;
   readonly owner: EventOwner;
-  readonly index: number;
+  readonly run: EventRun;
+  readonly key: string;
 }
 
 const LIMITS = { maxDataBytes: 100, maxAttributes: 1, maxAttributeBytes: 10, maxFieldBytes: 10 };
@@ -32,8 +33,10 @@ function setUp(maxEvents = 100) {
   const failures: ErrorCode[] = [];
   const internal: PipelineError[] = [];
   const flow = new FlowController({ maxEvents, maxBytes: 1_000_000 });
-  const append: Batcher['append'] = (_, cost, owner, index) => {
-    appended.push({ cost, owner, index });
+  const append: PartitionBatchers['append'] = (_, key, cost, owner, firstIndex) => {
+    const run = { firstIndex, count: 1, cost };
+    appended.push({ owner, run, key });
+    return run;
   };
   const ignore = () => undefined;
   const stream = new EventStream(
@@ -42,7 +45,7 @@ function setUp(maxEvents = 100) {
       void answers.push({ error: error as ServiceError | null, summary: summary ?? undefined }),
     {
       ingestor: new EventIngestor(LIMITS, new SimulatedClock(Date.UTC(2026, 5, 1))),
-      batcher: { append } as Batcher,
+      batchers: { append } as PartitionBatchers,
       flow,
       observer: {
         received: ignore,
@@ -60,13 +63,13 @@ function setUp(maxEvents = 100) {
   );
   const durable = (...indexes: number[]) => {
     for (const index of indexes) {
-      const { owner, cost } = appended.find((event) => event.index === index)!;
-      owner.durable(index, 1, cost);
+      const { owner, run } = appended.find((event) => event.run.firstIndex === index)!;
+      owner.durable(run);
     }
   };
   const fail = (index: number, error: PipelineError) => {
-    const { owner, cost } = appended.find((event) => event.index === index)!;
-    owner.failed(error, 1, cost);
+    const { owner, run } = appended.find((event) => event.run.firstIndex === index)!;
+    owner.failed(error, run);
   };
   return { call, stream, flow, appended, answers, closed, failures, internal, durable, fail };
 }
@@ -115,9 +118,29 @@ describe('a stream of events', () => {
     at.fail(4, new PipelineError('QUEUE_UNAVAILABLE', 'gone'));
     const { code, summary } = earlyEnd(at);
     expect(code).toBe('UNAVAILABLE');
-    expect(summary).toMatchObject({ success: false, received: 5, accepted: 2, rejected: 1 });
-    expect(summary?.rejections.map(({ index }) => index)).toEqual([1]);
+    expect(summary).toMatchObject({ success: false, received: 5, accepted: 2, rejected: 2 });
+    expect(summary?.rejections.map(({ index }) => index)).toEqual([1, 3]);
     expect([at.closed, at.failures, at.internal]).toEqual([[false], ['QUEUE_UNAVAILABLE'], []]);
+  });
+
+  it('ends early before an event that one partition still has, whatever others have done', async () => {
+    const at = setUp();
+    for (const bytes of [good(), bad(), good(), bad(), good()]) at.call.write(bytes);
+    await turn();
+    at.durable(0, 4);
+    at.fail(2, new PipelineError('QUEUE_UNAVAILABLE', 'gone'));
+    const { summary } = earlyEnd(at);
+    expect(summary).toMatchObject({ received: 5, accepted: 1, rejected: 1 });
+    expect(summary?.rejections.map(({ index }) => index)).toEqual([1]);
+  });
+
+  it('sends events to the partition of their key, or else of their id', async () => {
+    const at = setUp();
+    const { eventId } = validEvent();
+    at.call.write(encodeEvent(validEvent({ eventId, partitionKey: 'ada' })));
+    at.call.write(encodeEvent(validEvent({ eventId })));
+    await turn();
+    expect(at.appended.map(({ key }) => key)).toEqual(['ada', eventId]);
   });
 
   it('counts nothing as accepted that becomes durable after a failure', async () => {
@@ -163,8 +186,8 @@ describe('a stream of events', () => {
     at.call.write(encodeEvent(validEvent({ source, attributes, partitionKey, schemaVersion })));
     await turn();
     const [event] = at.appended;
-    expect(event!.cost).toBeGreaterThan(350);
-    expect(at.flow.bytes).toBe(event!.cost);
+    expect(event!.run.cost).toBeGreaterThan(350);
+    expect(at.flow.bytes).toBe(event!.run.cost);
     at.durable(0);
     expect([at.flow.events, at.flow.bytes]).toEqual([0, 0]);
   });

@@ -2,8 +2,9 @@ import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { Rejection, StreamSummary } from '@event-pipeline/contracts';
 import { messageOf, PipelineError, type FlowController } from '@event-pipeline/runtime';
 import { EVENT_OVERHEAD_BYTES } from '../ingest/batch-parts';
-import type { Batcher, EventOwner } from '../ingest/batcher';
 import type { EventIngestor, Verdict } from '../ingest/event-ingestor';
+import type { PartitionBatchers } from '../ingest/partition-batchers';
+import type { EventOwner, EventRun } from '../ingest/shared-batch';
 import type { IntakeObserver } from '../intake-observer';
 import { isInternal, toServiceError } from './status-mapping';
 
@@ -11,7 +12,7 @@ export type RawStreamCall = ServerReadableStream<Buffer, StreamSummary>;
 
 export interface EventStreamParts {
   readonly ingestor: EventIngestor;
-  readonly batcher: Batcher;
+  readonly batchers: PartitionBatchers;
   readonly flow: FlowController;
   readonly observer: IntakeObserver;
   /** Called for errors that are bugs; the client learns only that there was one. */
@@ -27,17 +28,19 @@ const LISTED_REJECTIONS = 100;
  * Reads as fast as the budget for events in flight allows and stops reading while it is used up.
  * Answers once: after the client has ended and everything accepted is durable; or early, with a
  * status, when an event cannot be queued or the collector drains. An early summary covers a prefix
- * of what was sent: events up to the last durable one. What was read after that may be queued all
- * the same; the client sends it again, and the store keeps an event once.
+ * of what was sent: events up to the first that is not known to be durable. Later ones may be queued
+ * all the same; the client sends them again, and the store keeps an event once.
  */
 export class EventStream implements EventOwner {
   private received = 0;
-  private accepted = 0;
-  /** How many leading events are settled: durable, or refused before a durable one. */
-  private settled = 0;
   private rejected = 0;
   private readonly rejections: Rejection[] = [];
-  /** Appended and not heard of yet. */
+  /**
+   * Appended and not heard of yet, the earliest first, each with the number of events that were
+   * rejected before it.
+   */
+  private readonly outstanding = new Map<EventRun, number>();
+  /** Events that were appended and not heard of yet, or wait for the budget. */
   private pending = 0;
   private ended = false;
   private drainReason: PipelineError | undefined;
@@ -65,19 +68,18 @@ export class EventStream implements EventOwner {
     });
   }
 
-  durable(lastIndex: number, count: number, cost: number): void {
-    this.parts.flow.release(count, cost);
-    this.pending -= count;
+  durable(run: EventRun): void {
+    this.parts.flow.release(run.count, run.cost);
+    this.pending -= run.count;
     if (this.answered) return;
-    this.parts.observer.accepted(count);
-    this.accepted += count;
-    this.settled = lastIndex + 1;
+    this.outstanding.delete(run);
+    this.parts.observer.accepted(run.count);
     this.finishIfComplete();
   }
 
-  failed(error: PipelineError, count: number, cost: number): void {
-    this.parts.flow.release(count, cost);
-    this.pending -= count;
+  failed(error: PipelineError, run: EventRun): void {
+    this.parts.flow.release(run.count, run.cost);
+    this.pending -= run.count;
     if (this.answered) return;
     if (isInternal(error)) this.parts.onInternalError(error);
     this.endEarly(error);
@@ -86,8 +88,12 @@ export class EventStream implements EventOwner {
   /** Ends the stream with a status; the summary says which prefix needs not be sent again. */
   endEarly(error: PipelineError): void {
     if (this.answered) return;
-    const rejected = this.settled - this.accepted;
-    const rejections = this.rejections.filter(({ index }) => index < this.settled);
+    const [earliest] = this.outstanding;
+    const [settled, rejected] =
+      earliest === undefined
+        ? [this.received, this.rejected]
+        : [earliest[0].firstIndex, earliest[1]];
+    const rejections = this.rejections.filter(({ index }) => index < settled);
     this.parts.observer.failed(error.code);
     this.respond(false, () =>
       this.answer(
@@ -95,7 +101,7 @@ export class EventStream implements EventOwner {
           summary: {
             success: false,
             received: this.received,
-            accepted: this.accepted,
+            accepted: settled - rejected,
             rejected,
             rejections,
           },
@@ -137,8 +143,7 @@ export class EventStream implements EventOwner {
   }
 
   private take(bytes: Buffer, cost: number): void {
-    const index = this.received++;
-    this.parts.observer.received(1);
+    const index = this.received;
     let verdict: Verdict;
     try {
       verdict = this.parts.ingestor.judge(bytes, index);
@@ -149,6 +154,8 @@ export class EventStream implements EventOwner {
       this.endEarly(PipelineError.from(error));
       return;
     }
+    this.received += 1;
+    this.parts.observer.received(1);
     if (verdict.rejection) {
       this.parts.flow.release(1, cost);
       this.parts.observer.rejected(verdict.rejection);
@@ -159,7 +166,8 @@ export class EventStream implements EventOwner {
       // Escapes can make the stored text six times as long as what came.
       const weight = Math.max(cost, Buffer.byteLength(verdict.body));
       this.parts.flow.grow(weight - cost);
-      this.parts.batcher.append(verdict.body, weight, this, index);
+      const run = this.parts.batchers.append(verdict.body, verdict.key, weight, this, index);
+      if (!this.outstanding.has(run)) this.outstanding.set(run, this.rejected);
     }
   }
 
@@ -170,7 +178,7 @@ export class EventStream implements EventOwner {
         this.answer(null, {
           success: this.rejected === 0,
           received: this.received,
-          accepted: this.accepted,
+          accepted: this.received - this.rejected,
           rejected: this.rejected,
           rejections: this.rejections,
         }),

@@ -1,17 +1,10 @@
 import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts';
-import {
-  PipelineError,
-  shownValue,
-  type FlowController,
-  type Random,
-} from '@event-pipeline/runtime';
+import { PipelineError, shownValue, type FlowController } from '@event-pipeline/runtime';
 import type { IntakeObserver } from '../intake-observer';
 import { Admission } from './admission';
 import { readBatchFrame, type BatchFrame } from './batch-frame';
 import { EVENT_OVERHEAD_BYTES } from './batch-parts';
-import { queueBatch } from './batch-queueing';
-import type { Batcher } from './batcher';
-import type { EventIngestor } from './event-ingestor';
+import { queueBatch, type QueueingParts } from './batch-queueing';
 import { isUuid } from './event-validator';
 
 /** The batch of one PublishEventsRequest, not yet admitted. */
@@ -26,10 +19,8 @@ export interface IncomingBatch extends BatchFrame {
  */
 export class BatchIntake {
   constructor(
-    private readonly ingestor: EventIngestor,
-    private readonly batcher: Batcher,
+    private readonly queueing: QueueingParts,
     private readonly flow: FlowController,
-    private readonly random: Random,
     private readonly observer: IntakeObserver,
     /** Most events of one request. */
     private readonly maxEvents: number,
@@ -67,7 +58,7 @@ export class BatchIntake {
   /**
    * Judges the batch, queues it, and answers once it is durable; then its admission is given back.
    *
-   * @param onHandedOver called, with the events refused, when the whole batch is with the batcher:
+   * @param onHandedOver called, with the events refused, when the whole batch is with the batchers:
    *   what is queued from then on does not overtake it. Not called for a batch that fails before.
    * @throws PipelineError BATCH_ID_REUSED, QUEUE_FULL, QUEUE_UNAVAILABLE
    */
@@ -76,10 +67,9 @@ export class BatchIntake {
     admission: Admission,
     onHandedOver: (rejections: readonly Rejection[]) => void = () => undefined,
   ): Promise<PublishEventsResponse> {
-    const { ingestor, batcher, random, observer } = this;
+    const { observer } = this;
     try {
-      const parts = { ingestor, batcher, random };
-      const response = await queueBatch(batch, admission, parts, onHandedOver);
+      const response = await queueBatch(batch, admission, this.queueing, onHandedOver);
       observer.accepted(response.accepted);
       if (response.duplicate) observer.duplicate(response.accepted);
       for (const rejection of response.rejections) observer.rejected(rejection);

@@ -1,5 +1,5 @@
-import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from '@event-pipeline/queue';
 import type { Rejection } from '@event-pipeline/contracts';
+import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, partitionOf } from '@event-pipeline/queue';
 import type { EventIngestor } from './event-ingestor';
 
 /**
@@ -8,70 +8,81 @@ import type { EventIngestor } from './event-ingestor';
  */
 export const EVENT_OVERHEAD_BYTES = 200;
 
-/** Events of one request that go into the queue as one batch: from an index to before another. */
-export interface PartRange {
-  readonly from: number;
-  readonly to: number;
+/** An event that was accepted. */
+export interface AcceptedEvent {
+  /** Its position in the request. */
+  readonly index: number;
+  /** The text to be queued. */
+  readonly body: string;
+  /** Chooses its partition. */
+  readonly key: string;
+  /** What it weighs, in bytes. */
+  readonly weight: number;
+  /** Its bytes as they came. */
+  readonly length: number;
 }
 
-/** A part whose events have been judged. */
-export interface JudgedPart {
-  /** The texts to be queued, of the events that were accepted. */
-  readonly bodies: readonly string[];
-  /** With indexes from the start of the request. */
+/** The events of a request, each judged by itself, in their order. */
+export interface JudgedEvents {
+  readonly accepted: readonly AcceptedEvent[];
   readonly rejections: readonly Rejection[];
-  /** What the accepted events weigh together. */
-  readonly bytes: number;
-  /** How much of that is beyond what they were admitted with. */
+  /** How much the accepted ones weigh beyond what they were admitted with, in bytes. */
   readonly growth: number;
 }
 
-/**
- * Cuts a request into batches that the queue takes: at least one, which may be empty. By the bytes
- * as they came, whatever their verdict, so that the same request is always cut alike.
- */
-export function partsOf(events: readonly Uint8Array[]): readonly PartRange[] {
-  const parts: PartRange[] = [];
-  let from = 0;
-  let bytes = 0;
-  for (const [at, event] of events.entries()) {
-    const full = at - from === MAX_BATCH_EVENTS || bytes + event.length > MAX_BATCH_BYTES;
-    if (full && at > from) {
-      parts.push({ from, to: at });
-      from = at;
-      bytes = 0;
-    }
-    bytes += event.length;
-  }
-  parts.push({ from, to: events.length });
-  return parts;
+/** Events of a request that go into the queue as one batch. */
+export interface BatchPart {
+  readonly partition: number;
+  readonly bodies: string[];
+  /** What they weigh together. */
+  bytes: number;
 }
 
-/** Judges the events of one part. */
-export function judgePart(
-  ingestor: EventIngestor,
-  events: readonly Uint8Array[],
-  { from, to }: PartRange,
-): JudgedPart {
-  const bodies: string[] = [];
+export function judgeEvents(ingestor: EventIngestor, events: readonly Uint8Array[]): JudgedEvents {
+  const accepted: AcceptedEvent[] = [];
   const rejections: Rejection[] = [];
-  let bytes = 0;
   let growth = 0;
-  for (let index = from; index < to; index++) {
-    const event = events[index] ?? NOTHING;
-    const { body, rejection } = ingestor.judge(event, index);
-    if (rejection) {
-      rejections.push(rejection);
+  for (const [index, event] of events.entries()) {
+    const verdict = ingestor.judge(event, index);
+    if (verdict.rejection) {
+      rejections.push(verdict.rejection);
       continue;
     }
-    bodies.push(body);
+    const { body, key } = verdict;
     const cost = event.length + EVENT_OVERHEAD_BYTES;
     // Escapes can make the stored text six times as long as what came.
     const weight = Math.max(cost, Buffer.byteLength(body));
-    bytes += weight;
     growth += weight - cost;
+    accepted.push({ index, body, key, weight, length: event.length });
   }
-  return { bodies, rejections, bytes, growth };
+  return { accepted, rejections, growth };
 }
 
-const NOTHING = new Uint8Array(0);
+/**
+ * Cuts events into batches that the queue takes, each for the partition of its events' keys. By the
+ * bytes as they came, so that the same events are always cut alike.
+ */
+export function partsOf(
+  events: readonly AcceptedEvent[],
+  partitionCount: number,
+): readonly BatchPart[] {
+  const parts: BatchPart[] = [];
+  const filling: { part: BatchPart; length: number }[] = [];
+  for (const { body, key, weight, length } of events) {
+    const partition = partitionOf(key, partitionCount);
+    let current = filling[partition];
+    const isFull =
+      current !== undefined &&
+      (current.part.bodies.length === MAX_BATCH_EVENTS ||
+        current.length + length > MAX_BATCH_BYTES);
+    if (current === undefined || isFull) {
+      current = { part: { partition, bodies: [], bytes: 0 }, length: 0 };
+      filling[partition] = current;
+      parts.push(current.part);
+    }
+    current.part.bodies.push(body);
+    current.part.bytes += weight;
+    current.length += length;
+  }
+  return parts;
+}

@@ -1,81 +1,159 @@
 import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts';
-import { BATCH_ID_WINDOW_MS, type EnqueueBatch } from '@event-pipeline/queue';
-import type { Random } from '@event-pipeline/runtime';
+import {
+  BATCH_ID_WINDOW_MS,
+  homeOf,
+  routeBatch,
+  type EnqueueBatch,
+  type EnqueueResult,
+  type Queue,
+} from '@event-pipeline/queue';
+import { PipelineError, type Clock, type Random } from '@event-pipeline/runtime';
 import type { Admission } from './admission';
 import { decodeAnswer, encodeAnswer, type BatchAnswer } from './batch-answer';
 import { digestOf } from './batch-digest';
 import type { BatchFrame } from './batch-frame';
-import { judgePart, partsOf, type JudgedPart } from './batch-parts';
-import { NO_DIGEST, OWN_ID_REMEMBERED_MS, type Batcher } from './batcher';
+import { judgeEvents, partsOf, type BatchPart, type JudgedEvents } from './batch-parts';
 import type { EventIngestor } from './event-ingestor';
-
-/** How the queue recognises a request that comes again. */
-type BatchIdentity = Pick<EnqueueBatch, 'id' | 'digest' | 'rememberMs'>;
-
-/** The answer to one part, and whether the queue had it from before. */
-type PartAnswer = BatchAnswer & { readonly duplicate: boolean };
+import type { PartitionBatchers } from './partition-batchers';
+import { NO_DIGEST, OWN_ID_REMEMBERED_MS } from './shared-batch';
 
 export interface QueueingParts {
   readonly ingestor: EventIngestor;
-  readonly batcher: Batcher;
+  readonly queue: Pick<Queue, 'partitioning' | 'remembers'>;
+  readonly batchers: PartitionBatchers;
   readonly random: Random;
+  readonly clock: Clock;
 }
 
 /**
- * Judges and queues the events of one request in parts, one after the other, each under the batch id
- * and its number, and each with the digest of the whole request. So a request that comes again finds
- * every part it had queued and queues the rest, and the same id over other events is refused at the
- * first part, before anything is queued.
+ * How often a batch is routed anew while the partitions change, and the pause between: longer than
+ * a change takes that its process left unfinished.
+ */
+const MAX_ROUTINGS = 100;
+const ROUTING_PAUSE_MS = 100;
+
+/**
+ * Judges and queues the events of one request.
+ *
+ * Without a batch id its events go to their partitions at once. With one, the id is written down
+ * first in the partition that is its home, with the digest of the whole request and the answer: so
+ * the same id over other events is refused before anything is queued, and a request that comes again
+ * gets its first answer. Where all events fit one batch in that very partition, both are one step,
+ * which is always so with one partition and at most a thousand events. Otherwise the parts follow,
+ * each under the batch id and its number: a request that comes again finds every part that it had
+ * queued and queues the rest.
  *
  * @param admission grows with events whose stored text is longer than what came
- * @param onLastPart called when the last part is with the batcher: what is given to the batcher from
- *   then on is queued behind this request. Not called where a part before it failed.
+ * @param onHandedOver called when all of it is with the batchers: what they are given from then on is
+ *   queued behind it. Not called for a request that fails before.
+ * @throws PipelineError BATCH_ID_REUSED, QUEUE_FULL, QUEUE_UNAVAILABLE
  */
 export async function queueBatch(
   { batchId, events }: BatchFrame,
   admission: Admission,
-  { ingestor, batcher, random }: QueueingParts,
-  onLastPart: (rejections: readonly Rejection[]) => void,
+  use: QueueingParts,
+  onHandedOver: (rejections: readonly Rejection[]) => void,
 ): Promise<PublishEventsResponse> {
-  const identity = identityOf(batchId, events, random);
-  const parts = partsOf(events);
-  const rejected: Rejection[] = [];
-  const answers: PartAnswer[] = [];
-  for (const [number, range] of parts.entries()) {
-    const part = judgePart(ingestor, events, range);
-    admission.grow(part.growth);
-    rejected.push(...part.rejections);
-    const answer = enqueuePart({ ...identity, id: `${identity.id}/${number}` }, part, batcher);
-    if (number === parts.length - 1) onLastPart(rejected);
-    answers.push(await answer);
+  const judged = judgeEvents(use.ingestor, events);
+  admission.grow(judged.growth);
+  const handedOver = () => onHandedOver(judged.rejections);
+  const { rejections, ...answer } =
+    batchId === ''
+      ? await queueUnnamed(judged, use, handedOver)
+      : await queueNamed(batchId.toLowerCase(), digestOf(events), judged, use, handedOver);
+  return { batchId, ...answer, rejections: [...rejections] };
+}
+
+type Answer = BatchAnswer & { readonly duplicate: boolean };
+type Identity = Pick<EnqueueBatch, 'id' | 'digest' | 'rememberMs' | 'generation'>;
+
+/** Each part under an id of ours, which makes the batcher's retries safe and nothing else. */
+async function queueUnnamed(
+  { accepted, rejections }: JudgedEvents,
+  { queue, batchers, random }: QueueingParts,
+  onHandedOver: () => void,
+): Promise<Answer> {
+  const id = random.uuid();
+  const parts = partsOf(accepted, queue.partitioning().count);
+  const queued = parts.map((part, at) => {
+    const identity = { id: `${id}/${at}`, digest: NO_DIGEST, rememberMs: OWN_ID_REMEMBERED_MS };
+    return enqueuePart(identity, part, batchers);
+  });
+  onHandedOver();
+  await Promise.all(queued);
+  return { accepted: accepted.length, rejections, duplicate: false };
+}
+
+async function queueNamed(
+  id: string,
+  digest: string,
+  judged: JudgedEvents,
+  use: QueueingParts,
+  onHandedOver: () => void,
+): Promise<Answer> {
+  const named = { id: `${id}/0`, digest, rememberMs: BATCH_ID_WINDOW_MS };
+  for (let tries = 0; tries < MAX_ROUTINGS; tries++) {
+    if (tries > 0) await use.clock.sleep(ROUTING_PAUSE_MS);
+    const { count, generation } = await routeBatch(use.queue, id, named.id);
+    const home = homeOf(id, count);
+    const parts = partsOf(judged.accepted, count);
+    const [first] = parts;
+    const isOneStep = first === undefined || (parts.length === 1 && first.partition === home);
+    const head = isOneStep && first ? first : { partition: home, bodies: [], bytes: 0 };
+    const result = enqueuePart({ ...named, generation }, head, use.batchers, judged);
+    if (isOneStep) onHandedOver();
+    const answer = answerOf(await result, judged);
+    if (answer === undefined) continue;
+    if (isOneStep) return answer;
+    return queueParts({ ...named, id }, judged, answer, count, use, onHandedOver);
   }
-  return {
-    batchId,
-    accepted: answers.reduce((sum, { accepted }) => sum + accepted, 0),
-    rejections: answers.flatMap(({ rejections }) => rejections),
-    duplicate: answers.every(({ duplicate }) => duplicate),
-  };
+  throw new PipelineError('QUEUE_UNAVAILABLE', 'the number of partitions is being changed');
 }
 
-/** A client's id makes sending again safe for it; an id of ours does so for the batcher's retries. */
-function identityOf(batchId: string, events: readonly Uint8Array[], random: Random): BatchIdentity {
-  return batchId === ''
-    ? { id: random.uuid(), digest: NO_DIGEST, rememberMs: OWN_ID_REMEMBERED_MS }
-    : { id: batchId.toLowerCase(), digest: digestOf(events), rememberMs: BATCH_ID_WINDOW_MS };
-}
-
-/** Hands the part to the batcher before it returns. */
-async function enqueuePart(
-  identity: BatchIdentity,
-  { bodies, rejections, bytes }: JudgedPart,
-  batcher: Batcher,
-): Promise<PartAnswer> {
-  const answer = { accepted: bodies.length, rejections };
-  const result = await batcher.enqueue(
-    { ...identity, answer: encodeAnswer(answer), bodies },
-    bytes,
+/** Of a request whose id has been written down: everything but what the first answer refused. */
+async function queueParts(
+  named: Identity,
+  judged: JudgedEvents,
+  first: Answer,
+  partitionCount: number,
+  { batchers }: QueueingParts,
+  onHandedOver: () => void,
+): Promise<Answer> {
+  const refused = new Set(first.rejections.map(({ index }) => index));
+  const accepted = judged.accepted.filter(({ index }) => !refused.has(index));
+  const queued = partsOf(accepted, partitionCount).map((part, at) =>
+    enqueuePart({ ...named, id: `${named.id}/${at + 1}` }, part, batchers),
   );
-  return result.outcome === 'duplicate'
-    ? { ...decodeAnswer(result.answer, rejections), duplicate: true }
-    : { ...answer, duplicate: false };
+  onHandedOver();
+  const results = await Promise.all(queued);
+  const areDuplicates = results.every(({ outcome }) => outcome === 'duplicate');
+  return { ...first, duplicate: first.duplicate && areDuplicates };
+}
+
+/** Hands the part to its batcher before it returns. Only one with a generation may be refused. */
+function enqueuePart(
+  identity: Identity,
+  { partition, bodies, bytes }: BatchPart,
+  batchers: PartitionBatchers,
+  { accepted, rejections }: Pick<JudgedEvents, 'accepted' | 'rejections'> = NOTHING,
+): Promise<EnqueueResult> {
+  const answer = encodeAnswer({ accepted: accepted.length, rejections });
+  return batchers.enqueue(partition, { ...identity, answer, bodies }, bytes);
+}
+
+const NOTHING = { accepted: [], rejections: [] };
+
+/** Undefined where the partitions have changed. */
+function answerOf(
+  result: EnqueueResult,
+  { accepted, rejections }: JudgedEvents,
+): Answer | undefined {
+  switch (result.outcome) {
+    case 'queued':
+      return { accepted: accepted.length, rejections, duplicate: false };
+    case 'duplicate':
+      return { ...decodeAnswer(result.answer, rejections), duplicate: true };
+    case 'refused':
+      return undefined;
+  }
 }

@@ -1,7 +1,8 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import { SeededRandom, SimulatedClock } from '@event-pipeline/runtime/testing';
 import type { EnqueueBatch, EnqueueResult, Queue } from '@event-pipeline/queue';
-import { Batcher, type EventOwner } from './batcher';
+import { Batcher } from './batcher';
+import type { EventOwner, EventRun } from './shared-batch';
 
 interface Call {
   readonly batches: readonly EnqueueBatch[];
@@ -41,10 +42,10 @@ const UNAVAILABLE = new PipelineError('QUEUE_UNAVAILABLE', 'gone');
 
 class Owner implements EventOwner {
   readonly heard: string[] = [];
-  durable(lastIndex: number, count: number, cost: number): void {
-    this.heard.push(`durable ${count} to ${lastIndex} (${cost})`);
+  durable({ firstIndex, count, cost }: EventRun): void {
+    this.heard.push(`durable ${count} from ${firstIndex} (${cost})`);
   }
-  failed(error: PipelineError, count: number, cost: number): void {
+  failed(error: PipelineError, { count, cost }: EventRun): void {
     this.heard.push(`failed ${count} (${cost}): ${error.code}`);
   }
 }
@@ -53,16 +54,23 @@ let queue: AnsweredQueue;
 let clock: SimulatedClock;
 let batcher: Batcher;
 let owner: Owner;
+let successor: Batcher | undefined;
 
 beforeEach(() => {
   queue = new AnsweredQueue();
   clock = new SimulatedClock();
   owner = new Owner();
-  const port = queue as unknown as Queue;
-  batcher = new Batcher(port, 0, { patienceMs: 5_000 }, clock, new SeededRandom(1), {
-    enqueued: () => undefined,
-  });
+  successor = undefined;
+  batcher = create(0);
 });
+
+function create(partition: number): Batcher {
+  const port = queue as unknown as Queue;
+  const options = { patienceMs: 5_000 };
+  const observer = { enqueued: () => undefined };
+  const random = new SeededRandom(1);
+  return new Batcher(port, partition, options, clock, random, observer, (of) => successor ?? of);
+}
 
 const append = (index: number, to = owner, cost = 7) =>
   batcher.append(`{"n":${index}}`, cost, to, index);
@@ -79,8 +87,8 @@ describe('the batcher', () => {
     expect(queue.calls.map(bodies)).toEqual([[4]]);
     expect(owner.heard).toEqual([]);
     await queue.last().answer();
-    expect(owner.heard).toEqual(['durable 2 to 1 (14)', 'durable 1 to 2 (7)']);
-    expect(other.heard).toEqual(['durable 1 to 0 (7)']);
+    expect(owner.heard).toEqual(['durable 2 from 0 (14)', 'durable 1 from 2 (7)']);
+    expect(other.heard).toEqual(['durable 1 from 0 (7)']);
   });
 
   it('makes one call at a time and sends with the next one what came meanwhile', async () => {
@@ -132,7 +140,7 @@ describe('the batcher', () => {
     expect(queue.calls).toHaveLength(2);
     expect(queue.calls[1]?.batches).toEqual(queue.calls[0]?.batches);
     await queue.last().answer([{ outcome: 'duplicate', answer: '' }]);
-    expect(owner.heard).toEqual(['durable 1 to 0 (7)']);
+    expect(owner.heard).toEqual(['durable 1 from 0 (7)']);
   });
 
   it('gives up when patience is over, and only what has waited that long', async () => {
@@ -146,7 +154,7 @@ describe('the batcher', () => {
     await settled();
     expect(queue.calls).toHaveLength(2);
     await queue.last().answer();
-    expect(owner.heard.at(-1)).toBe('durable 1 to 1 (7)');
+    expect(owner.heard.at(-1)).toBe('durable 1 from 1 (7)');
   });
 
   it('tells callers apart: one batch is refused, the other queued', async () => {
@@ -174,23 +182,60 @@ describe('the batcher', () => {
     expect(owner.heard).toEqual(['failed 1 (7): INTERNAL']);
   });
 
-  it('stops when everything is answered, and gives up at the end of the grace', async () => {
+  it('gives up at the next failure once it is told to', async () => {
     append(0);
     await settled();
-    const grace = new AbortController();
-    const stopped = batcher.stop(grace.signal);
     await queue.last().fail(UNAVAILABLE);
-    grace.abort();
+    batcher.giveUp();
     await settled();
     await queue.last().fail(UNAVAILABLE);
-    await stopped;
+    await batcher.idle;
     expect(owner.heard).toEqual(['failed 1 (7): QUEUE_UNAVAILABLE']);
+    expect(batcher.idle).toBeUndefined();
+  });
+
+  describe('when the partitions change', () => {
+    const CHANGED: EnqueueResult = { outcome: 'refused', reason: 'PARTITIONS_CHANGED' };
+    const named = { id: 'n', digest: 'd', answer: '', rememberMs: 1, generation: 3, bodies: [] };
+
+    it('hands what its partition takes no more to its successor, under the same id', async () => {
+      append(0);
+      await settled();
+      successor = create(1);
+      const [sent] = queue.last().batches;
+      await queue.last().answer([CHANGED]);
+      expect(queue.calls).toHaveLength(2);
+      expect(queue.last().batches).toEqual([sent]);
+      await queue.last().answer();
+      expect(owner.heard).toEqual(['durable 1 from 0 (7)']);
+    });
+
+    it('tries again while it has no successor yet, until patience is over', async () => {
+      append(0);
+      await settled();
+      await queue.last().answer([CHANGED]);
+      await clock.advance(1_000);
+      await settled();
+      expect(queue.calls).toHaveLength(2);
+      await clock.advance(5_000);
+      await queue.last().answer([CHANGED]);
+      expect(owner.heard).toEqual(['failed 1 (7): QUEUE_UNAVAILABLE']);
+    });
+
+    it('tells who routed a batch by its generation, and queues its neighbours', async () => {
+      const answered = batcher.enqueue(named, 0);
+      append(0);
+      await settled();
+      await queue.last().answer([CHANGED, { outcome: 'queued' }]);
+      expect(await answered).toEqual(CHANGED);
+      expect(owner.heard).toEqual(['durable 1 from 0 (7)']);
+    });
   });
 
   it('takes on new events that are brought while the last answers are given', async () => {
     const chain: EventOwner = {
-      durable: (lastIndex) => {
-        if (lastIndex < 3) batcher.append('{}', 7, chain, lastIndex + 1);
+      durable: ({ firstIndex }) => {
+        if (firstIndex < 3) batcher.append('{}', 7, chain, firstIndex + 1);
       },
       failed: () => undefined,
     };

@@ -1,28 +1,12 @@
-import {
-  PipelineError,
-  type Clock,
-  type Component,
-  type ErrorCode,
-  type Random,
-} from '@event-pipeline/runtime';
+import { PipelineError, type Clock, type ErrorCode, type Random } from '@event-pipeline/runtime';
 import {
   MAX_BATCH_BYTES,
-  MAX_BATCH_EVENTS,
   type EnqueueBatch,
   type EnqueueResult,
   type Queue,
+  type RefusalReason,
 } from '@event-pipeline/queue';
-
-/** Whoever appends single events and waits to hear what became of them. */
-export interface EventOwner {
-  /**
-   * Events up to and including the one with `lastIndex` are in the queue: `count` of them since the
-   * last time, which cost `cost`. Called in the order of appending.
-   */
-  durable(lastIndex: number, count: number, cost: number): void;
-  /** `count` events, which cost `cost`, could not be queued. */
-  failed(error: PipelineError, count: number, cost: number): void;
-}
+import { SharedBatch, type EventOwner, type EventRun, type PendingBatch } from './shared-batch';
 
 export interface BatcherOptions {
   /** How long an event may wait for an unreachable queue before it is given up. */
@@ -37,28 +21,11 @@ export interface BatcherObserver {
   enqueued(events: number, seconds: number): void;
 }
 
-/** A batch on its way, and who waits for it. */
-interface PendingBatch {
-  readonly batch: EnqueueBatch;
-  readonly bytes: number;
-  /** Of the monotonic clock. */
-  readonly deadline: number;
-  resolve(result: EnqueueResult): void;
-  reject(error: PipelineError): void;
-}
-
-/** Digest of a batch whose id is ours: nobody else can use it for other events. */
-export const NO_DIGEST = '-';
 const FIRST_RETRY_MS = 50;
 const MAX_RETRY_MS = 1_000;
-/**
- * How long an id of ours is remembered: twice the longest patience that can be configured, after
- * which it is never sent again.
- */
-export const OWN_ID_REMEMBERED_MS = 120_000;
 
 /**
- * Turns what all streams and callers bring into few large calls of the queue.
+ * Turns what all streams and callers bring for one partition into few large calls of the queue.
  *
  * One call is under way at a time; what comes meanwhile goes with the next one. So nothing waits
  * while the queue is idle, batches grow by themselves under load, and the order of arrival is the
@@ -68,41 +35,42 @@ export const OWN_ID_REMEMBERED_MS = 120_000;
  * It bounds nothing: callers hold a budget (FlowController) for what they have brought and not yet
  * heard of.
  */
-export class Batcher implements Component {
-  readonly name = 'batcher';
+export class Batcher {
   private readonly waiting: PendingBatch[] = [];
   private gathering: SharedBatch | undefined;
   private running: Promise<void> | undefined;
   private readonly givenUp = new AbortController();
 
   constructor(
-    private readonly queue: Queue,
-    private readonly partition: number,
+    private readonly queue: Pick<Queue, 'enqueue'>,
+    readonly partition: number,
     private readonly options: BatcherOptions,
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly observer: BatcherObserver,
+    /**
+     * Where what this partition takes no more is to go, when the partitions have changed; this
+     * batcher itself while the change is under way.
+     */
+    private readonly successor: (of: Batcher) => Batcher,
   ) {}
 
-  start(): Promise<void> {
-    return Promise.resolve();
+  /** Resolves when everything that was brought is answered; undefined when it is already. */
+  get idle(): Promise<void> | undefined {
+    return this.running;
   }
 
-  /** Waits until everything that was brought is answered; at the end of the grace it gives up. */
-  async stop(signal: AbortSignal): Promise<void> {
-    const giveUp = () => this.givenUp.abort();
-    if (signal.aborted) giveUp();
-    signal.addEventListener('abort', giveUp, { once: true });
-    while (this.running) await this.running;
-    signal.removeEventListener('abort', giveUp);
+  /** From now on nothing is tried again. */
+  giveUp(): void {
+    this.givenUp.abort();
   }
 
   /**
-   * Appends one event of a stream; its owner hears of it, in order.
+   * Appends one event of a stream; its owner hears of it, in order. Returns the run that it is part of.
    *
    * @param cost what the event weighs, in bytes: see EVENT_OVERHEAD_BYTES
    */
-  append(body: string, cost: number, owner: EventOwner, index: number): void {
+  append(body: string, cost: number, owner: EventOwner, index: number): EventRun {
     let shared = this.gathering;
     if (!shared?.fits(cost)) {
       shared = new SharedBatch(this.random.uuid(), this.deadline());
@@ -110,11 +78,11 @@ export class Batcher implements Component {
       this.waiting.push(shared);
       this.schedule();
     }
-    shared.append(body, cost, owner, index);
+    return shared.append(body, cost, owner, index);
   }
 
   /**
-   * Enqueues one batch as it is.
+   * Enqueues one batch as it is. One with a generation may be refused with PARTITIONS_CHANGED.
    *
    * @param bytes what its events weigh together
    * @throws PipelineError QUEUE_UNAVAILABLE when patience is over, QUEUE_FULL, BATCH_ID_REUSED
@@ -127,6 +95,13 @@ export class Batcher implements Component {
     });
     this.schedule();
     return result;
+  }
+
+  /** Takes over from a batcher whose partition takes no more. */
+  private adopt(batch: PendingBatch): void {
+    this.gathering = undefined;
+    this.waiting.push(batch);
+    this.schedule();
   }
 
   private deadline(): number {
@@ -165,8 +140,7 @@ export class Batcher implements Component {
     let pending = call;
     for (let attempt = 0; pending.length > 0; attempt++) {
       try {
-        await this.send(pending);
-        return;
+        pending = this.giveUpSome(await this.send(pending), CHANGING);
       } catch (error) {
         pending = this.giveUpSome(pending, knownError(error));
       }
@@ -176,24 +150,39 @@ export class Batcher implements Component {
     }
   }
 
-  private async send(pending: readonly PendingBatch[]): Promise<void> {
+  /** Returns those that are to be tried again. */
+  private async send(pending: readonly PendingBatch[]): Promise<readonly PendingBatch[]> {
     const begin = this.clock.monotonic();
     const batches = pending.map(({ batch }) => batch);
     const results = await this.queue.enqueue(this.partition, batches);
     const events = batches.reduce((sum, { bodies }) => sum + bodies.length, 0);
     this.observer.enqueued(events, (this.clock.monotonic() - begin) / 1_000);
-    pending.forEach((one, at) => {
-      const result = results[at];
-      if (result === undefined || result.outcome === 'refused') {
-        one.reject(refusal(result?.reason));
-      } else {
+    return pending.filter((one, at) => this.isToBeTriedAgain(one, results[at]));
+  }
+
+  /** Ends the batch, or hands it over, unless it is to be tried again here. */
+  private isToBeTriedAgain(one: PendingBatch, result: EnqueueResult | undefined): boolean {
+    if (result?.outcome === 'refused' && result.reason === 'PARTITIONS_CHANGED') {
+      // Who routed it by a generation must route it anew; any other is as well off elsewhere.
+      if (one.batch.generation !== undefined) {
         one.resolve(result);
+        return false;
       }
-    });
+      const successor = this.successor(this);
+      if (successor === this) return true;
+      successor.adopt(one);
+      return false;
+    }
+    if (result === undefined || result.outcome === 'refused') one.reject(refusal(result?.reason));
+    else one.resolve(result);
+    return false;
   }
 
   /** Rejects those for which the error is final; returns those to be tried again. */
-  private giveUpSome(pending: readonly PendingBatch[], error: PipelineError): PendingBatch[] {
+  private giveUpSome(
+    pending: readonly PendingBatch[],
+    error: PipelineError,
+  ): readonly PendingBatch[] {
     const retryable = error.code === 'QUEUE_UNAVAILABLE' && !this.givenUp.signal.aborted;
     const now = this.clock.monotonic();
     return pending.filter((one) => {
@@ -204,55 +193,19 @@ export class Batcher implements Component {
   }
 }
 
-/** Events of several streams in one batch, with an id of its own. */
-class SharedBatch implements PendingBatch {
-  private readonly bodies: string[] = [];
-  private readonly runs: { owner: EventOwner; lastIndex: number; count: number; cost: number }[] =
-    [];
-  bytes = 0;
-  readonly batch: EnqueueBatch;
+const CHANGING = new PipelineError(
+  'QUEUE_UNAVAILABLE',
+  'the number of partitions is being changed, and it takes long',
+);
 
-  constructor(
-    id: string,
-    readonly deadline: number,
-  ) {
-    const { bodies } = this;
-    this.batch = { id, digest: NO_DIGEST, answer: '', rememberMs: OWN_ID_REMEMBERED_MS, bodies };
-  }
-
-  fits(bytes: number): boolean {
-    return this.bodies.length < MAX_BATCH_EVENTS && this.bytes + bytes <= MAX_BATCH_BYTES;
-  }
-
-  append(body: string, cost: number, owner: EventOwner, index: number): void {
-    this.bodies.push(body);
-    this.bytes += cost;
-    const run = this.runs.at(-1);
-    if (run?.owner === owner) {
-      run.lastIndex = index;
-      run.count += 1;
-      run.cost += cost;
-    } else {
-      this.runs.push({ owner, lastIndex: index, count: 1, cost });
-    }
-  }
-
-  resolve(): void {
-    for (const { owner, lastIndex, count, cost } of this.runs)
-      owner.durable(lastIndex, count, cost);
-  }
-
-  reject(error: PipelineError): void {
-    for (const { owner, count, cost } of this.runs) owner.failed(error, count, cost);
-  }
-}
-
-function refusal(reason: 'QUEUE_FULL' | 'BATCH_ID_REUSED' | undefined): PipelineError {
+function refusal(reason: RefusalReason | undefined): PipelineError {
   switch (reason) {
     case 'QUEUE_FULL':
       return new PipelineError('QUEUE_FULL', 'the queue is full');
     case 'BATCH_ID_REUSED':
       return new PipelineError('BATCH_ID_REUSED', 'this batch_id was used for other events');
+    case 'PARTITIONS_CHANGED':
+      return CHANGING;
     case undefined:
       return new PipelineError('INTERNAL', 'the queue gave no answer for a batch');
   }

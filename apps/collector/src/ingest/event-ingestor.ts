@@ -4,8 +4,8 @@ import { decodeEvent, type Refusal } from './event-decoder';
 import { refusalOf, type EventLimits } from './event-validator';
 
 export type Verdict =
-  /** The JSON text to be queued. */
-  | { readonly body: string; readonly rejection: undefined }
+  /** The JSON text to be queued, and what chooses its partition. */
+  | { readonly body: string; readonly key: string; readonly rejection: undefined }
   | { readonly body: undefined; readonly rejection: Rejection };
 
 const SHOWN_ID_LENGTH = 64;
@@ -28,7 +28,8 @@ export class EventIngestor {
     const invalid = refusalOf(event, this.limits, now);
     if (invalid) return reject(invalid, index, event.eventId);
     event.eventId = event.eventId.toLowerCase();
-    return { body: encodeStoredEvent(event, now), rejection: undefined };
+    const key = event.partitionKey === '' ? event.eventId : event.partitionKey;
+    return { body: encodeStoredEvent(event, now), key, rejection: undefined };
   }
 }
 

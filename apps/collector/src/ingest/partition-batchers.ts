@@ -1,0 +1,67 @@
+import {
+  partitionOf,
+  type EnqueueBatch,
+  type EnqueueResult,
+  type Queue,
+} from '@event-pipeline/queue';
+import type { Clock, Component, Random } from '@event-pipeline/runtime';
+import { Batcher, type BatcherObserver, type BatcherOptions } from './batcher';
+import type { EventOwner, EventRun } from './shared-batch';
+
+/** The batchers of all partitions, made as they are needed. */
+export class PartitionBatchers implements Component {
+  readonly name = 'batchers';
+  private readonly batchers: Batcher[] = [];
+
+  constructor(
+    private readonly queue: Pick<Queue, 'enqueue' | 'partitionCount'>,
+    private readonly options: BatcherOptions,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly observer: BatcherObserver,
+  ) {}
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Waits until everything that was brought is answered; at the end of the grace it gives up. */
+  async stop(signal: AbortSignal): Promise<void> {
+    const giveUp = () => this.batchers.forEach((batcher) => batcher.giveUp());
+    if (signal.aborted) giveUp();
+    signal.addEventListener('abort', giveUp, { once: true });
+    // One that was idle may have taken over from another meanwhile.
+    for (let busy = this.busy(); busy.length > 0; busy = this.busy()) await Promise.all(busy);
+    signal.removeEventListener('abort', giveUp);
+  }
+
+  /**
+   * Appends one event of a stream to the partition of its key. Events of one key keep their order.
+   *
+   * @param cost what the event weighs, in bytes: see EVENT_OVERHEAD_BYTES
+   */
+  append(body: string, key: string, cost: number, owner: EventOwner, index: number): EventRun {
+    const partition = partitionOf(key, this.queue.partitionCount());
+    return this.of(partition).append(body, cost, owner, index);
+  }
+
+  /** See {@link Batcher.enqueue}. */
+  enqueue(partition: number, batch: EnqueueBatch, bytes: number): Promise<EnqueueResult> {
+    return this.of(partition).enqueue(batch, bytes);
+  }
+
+  private of(partition: number): Batcher {
+    return (this.batchers[partition] ??= this.create(partition));
+  }
+
+  private create(partition: number): Batcher {
+    const { queue, options, clock, random, observer } = this;
+    // Always the same one for the same count: a batch that comes again is found there.
+    const successor = (of: Batcher) => this.of(of.partition % queue.partitionCount());
+    return new Batcher(queue, partition, options, clock, random, observer, successor);
+  }
+
+  private busy(): Promise<void>[] {
+    return this.batchers.flatMap(({ idle }) => idle ?? []);
+  }
+}

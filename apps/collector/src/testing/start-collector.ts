@@ -22,15 +22,21 @@ export async function startCollector(
     ...variables,
   });
   const components = await createCollector(config, createLogSink().logger);
-  for (const component of components) await component.start();
+  const stop = async () => {
+    const grace = AbortSignal.timeout(20_000);
+    for (const component of [...components].reverse()) await component.stop(grace);
+  };
+  try {
+    for (const component of components) await component.start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
   const server = components.find((component) => component instanceof GrpcServer);
   return {
     address: `127.0.0.1:${server?.port}`,
     httpUrl: `http://127.0.0.1:${httpPortOf(components)}`,
-    stop: async () => {
-      const grace = AbortSignal.timeout(20_000);
-      for (const component of [...components].reverse()) await component.stop(grace);
-    },
+    stop,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Logger } from '@event-pipeline/telemetry';
 import { Command, Redis } from 'ioredis';
 import type { RedisSentinelLocation, RedisServerLocation } from '../redis-location';
 import { OutageLog } from './outage-log';
+import { MasterWatch } from './master-watch';
 import { isWrongServer, outageReason, toQueueError } from './redis-errors';
 import type { RedisArgument, RedisLink, RedisLinkOptions } from './redis-link';
 import { connectionOptions, limitHandshake, placeOf } from './redis-options';
@@ -14,13 +15,16 @@ import { runScript } from './run-script';
  * (re)connect.
  *
  * Nothing is sent again by itself (ioredis would, twice for a lost reply), so it also suits commands
- * that must not be repeated. Without a logger it logs nothing.
+ * that must not be repeated.
  */
 export class RedisConnection implements RedisLink {
   readonly place: string;
   private readonly redis: Redis;
   private readonly outage: OutageLog;
+  private readonly watch: MasterWatch | undefined;
+  private masterHasChanged = false;
 
+  /** @param logger none for a connection whose failures another one tells, and follows, too */
   constructor(
     location: RedisServerLocation | RedisSentinelLocation,
     private readonly options: RedisLinkOptions,
@@ -36,9 +40,14 @@ export class RedisConnection implements RedisLink {
     this.redis.on('error', (error: unknown) => this.noteDown(outageReason(error)));
     this.redis.on('close', () => this.noteDown('connection closed'));
     this.redis.on('ready', () => {
+      // The Sentinel that was asked may have been the last to know.
+      if (this.masterHasChanged) return this.followMaster();
       this.outage.end(this.place);
       options.onReady?.();
     });
+    if (location.kind === 'sentinel' && logger) {
+      this.watch = new MasterWatch(location, options, () => this.followMaster());
+    }
   }
 
   get isReady(): boolean {
@@ -89,6 +98,7 @@ export class RedisConnection implements RedisLink {
   }
 
   close(): void {
+    this.watch?.close();
     this.redis.disconnect(false);
   }
 
@@ -132,6 +142,12 @@ export class RedisConnection implements RedisLink {
   /** Only a ready one: ioredis gives up for good when it is told to while it asks the Sentinels. */
   private drop(): void {
     if (this.isReady) this.redis.disconnect(true);
+  }
+
+  /** Leaves a server that is the master no longer, now or as soon as it is reached. */
+  private followMaster(): void {
+    this.masterHasChanged = !this.isReady;
+    this.drop();
   }
 
   private noteDown(reason: string): void {

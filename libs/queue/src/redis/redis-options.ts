@@ -38,6 +38,7 @@ function sentinelOptions(
   { sentinels, masterName, sentinelCredentials, tls }: RedisSentinelLocation,
   { commandTimeoutMs }: RedisLinkOptions,
 ): RedisOptions {
+  const { username, password } = sentinelCredentials;
   return {
     sentinels: [...sentinels],
     name: masterName,
@@ -45,13 +46,30 @@ function sentinelOptions(
     sentinelRetryStrategy: retryStrategy,
     // A Sentinel that hangs must not hold up the others.
     sentinelCommandTimeout: commandTimeoutMs,
-    ...(sentinelCredentials.username !== undefined && {
-      sentinelUsername: sentinelCredentials.username,
-    }),
-    ...(sentinelCredentials.password !== undefined && {
-      sentinelPassword: sentinelCredentials.password,
-    }),
+    ...(username !== undefined && { sentinelUsername: username }),
+    ...(password !== undefined && { sentinelPassword: password }),
     ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: {} }),
+  };
+}
+
+/** The ioredis options of a connection to a Sentinel itself, to listen to it. */
+export function sentinelClientOptions(
+  { sentinelCredentials, tls }: RedisSentinelLocation,
+  sentinel: RedisEndpoint,
+  { name, commandTimeoutMs }: RedisLinkOptions,
+): RedisOptions & ReplyShapes {
+  return {
+    ...sentinel,
+    ...credentialOptions(sentinelCredentials),
+    ...(tls && { tls: {} }),
+    replyMapping: 'legacy',
+    connectionName: name,
+    connectTimeout: commandTimeoutMs,
+    disconnectTimeout: 100,
+    enableReadyCheck: false,
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+    retryStrategy,
   };
 }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { systemRandom } from '@event-pipeline/runtime';
 import { createLogSink } from '@event-pipeline/telemetry/testing';
 import type { Queue } from '../queue';
@@ -15,11 +14,15 @@ import {
   receive,
   startRedisServer,
   take,
-  type QueueUnderTest,
   type RedisServer,
 } from '../testing';
-import { partitionKeys, partitionsKey } from './redis-keys';
+import { partitionKeys } from './redis-keys';
 import { openRedisQueue } from './redis-queue';
+import {
+  createRedisQueueUnderTest,
+  untilAnswered,
+  type RedisQueueUnderTest,
+} from './testing/redis-queue-under-test';
 
 let server: RedisServer;
 
@@ -29,83 +32,22 @@ beforeAll(async () => {
 
 afterAll(() => server.stop());
 
-interface RedisQueueUnderTest extends QueueUnderTest {
-  readonly name: string;
-}
+type Options = Parameters<typeof createRedisQueueUnderTest>[1];
 
-async function createRedisQueueUnderTest(
-  options: { limits?: { maxEvents?: number; maxBytes?: number }; commandTimeoutMs?: number } = {},
-): Promise<RedisQueueUnderTest> {
-  const name = `test_${randomUUID()}`;
-  const opened: Queue[] = [];
-  const open = async () => {
-    const queue = await openRedisQueue(
-      {
-        location: parseRedisUrl(server.url),
-        name,
-        limits: { maxEvents: 0, maxBytes: 0, ...options.limits },
-        commandTimeoutMs: options.commandTimeoutMs ?? 5_000,
-      },
-      { random: systemRandom, logger: createLogSink().logger },
-    );
-    opened.push(queue);
-    return queue;
-  };
-  return {
-    name,
-    queue: await open(),
-    openAnother: open,
-    passTime: (ms) => passTime(name, ms),
-    dispose: async () => {
-      await Promise.all(opened.map((queue) => queue.close()));
-      await server.command('eval', DELETE_KEYS, 0, `*${name}*`);
-    },
-  };
-}
-
-const DELETE_KEYS = `for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end`;
-
-/** The engine's clock is Redis' own, so not the clock moves but everything that refers to it. */
-async function passTime(name: string, ms: number): Promise<void> {
-  const keys = [0, 1, 2, 3, 4].flatMap((partition) => {
-    const { leases, delayed } = partitionKeys(name, partition);
-    return [leases, delayed];
-  });
-  await server.command(
-    'eval',
-    `local partitions = table.remove(KEYS)
-     for _, key in ipairs(KEYS) do
-       local members = redis.call('ZRANGE', key, 0, -1)
-       for _, member in ipairs(members) do redis.call('ZINCRBY', key, -ARGV[1], member) end
-     end
-     for _, key in ipairs(redis.call('KEYS', ARGV[2])) do
-       local left = redis.call('PTTL', key) - ARGV[1]
-       if left > 0 then redis.call('PEXPIRE', key, left) else redis.call('DEL', key) end
-     end
-     local fields = redis.call('HGETALL', partitions)
-     for i = 1, #fields, 2 do
-       local count, ended = string.match(fields[i + 1], '^(%d+),(%d+)$')
-       if ended then
-         local earlier = string.format('%s,%.0f', count, tonumber(ended) - ARGV[1])
-         redis.call('HSET', partitions, fields[i], earlier)
-       end
-     end`,
-    keys.length + 1,
-    ...keys,
-    partitionsKey(name),
-    ms,
-    `*${name}*:batch:*`,
+const create = (options?: Options) =>
+  createRedisQueueUnderTest(
+    { url: server.url, command: (_key, ...words) => server.command(...words) },
+    options,
   );
-}
 
-describeQueueContract('Redis', createRedisQueueUnderTest);
+describeQueueContract('Redis', create);
 
 describe('the queue on Redis', () => {
   let context: RedisQueueUnderTest;
   let queue: Queue;
 
   beforeEach(async () => {
-    context = await createRedisQueueUnderTest({ commandTimeoutMs: 500 });
+    context = await create({ commandTimeoutMs: 500 });
     queue = context.queue;
   });
 
@@ -222,7 +164,7 @@ describe('the queue on Redis', () => {
     ['maxmemory-policy', 'allkeys-lru', 'noeviction', 'memory'],
   ])('says what %s %s costs', async (setting, value, before, durability) => {
     await server.command('config', 'set', setting, value);
-    const other = await createRedisQueueUnderTest();
+    const other = await create();
     try {
       const { detail, ...health } = await other.queue.health();
       expect(health).toEqual({ durability });
@@ -286,15 +228,4 @@ describe('the queue on Redis', () => {
 /** The lines that say that the data is gone. */
 function lost({ lines }: ReturnType<typeof createLogSink>) {
   return lines.filter(({ msg }) => /came back without the data/.test(String(msg)));
-}
-
-async function untilAnswered<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let tries = 0; ; tries++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (tries === 200) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
 }

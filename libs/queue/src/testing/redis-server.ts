@@ -1,14 +1,18 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { guardOrphan, systemClock } from '@event-pipeline/runtime';
-import { Redis } from 'ioredis';
+import {
+  HOST,
+  TEST_TLS,
+  freePort,
+  launchRedis,
+  onFreePorts,
+  sendCommand,
+  type RedisAccess,
+  type RunningRedis,
+} from './redis-process';
 
-/** How long a server may take to start, to load its data or to stop. */
-const LIMIT_MS = 30_000;
-const HOST = '127.0.0.1';
+export { TEST_TLS, freePort } from './redis-process';
 
 export interface RedisServerOptions {
   /** More arguments, e.g. `['--maxmemory', '10mb']`; the last of equal ones holds. */
@@ -17,11 +21,17 @@ export interface RedisServerOptions {
   readonly port?: number;
   /** The data folder; it outlives the server. Default: one of its own, removed by `stop()`. */
   readonly dir?: string;
+  /** Asked of everyone, replicas included. */
+  readonly password?: string;
+  /** The one that `url` names and `command` uses. Default: 0. */
+  readonly database?: number;
+  /** Answers by TLS alone, with the certificate for tests ({@link TEST_TLS}). */
+  readonly tls?: boolean;
 }
 
 /** A real Redis server of a test's own, on loopback, durable as shipped: every write is on disk. */
 export interface RedisServer {
-  /** `redis://127.0.0.1:PORT` */
+  /** `redis://127.0.0.1:PORT`, with password and database, or `rediss://…` */
   readonly url: string;
   readonly host: string;
   readonly port: number;
@@ -47,35 +57,37 @@ export interface RedisServer {
  * however that one ends. REDIS_SERVER names the binary; default `redis-server` on PATH.
  */
 export async function startRedisServer(options: RedisServerOptions = {}): Promise<RedisServer> {
+  const { password, database = 0, tls = false } = options;
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'redis-test-')));
   const ownDir = options.dir === undefined;
   let args = options.args ?? [];
-  let port = options.port ?? (await freePort());
+  const launch = (port: number) => {
+    const access: RedisAccess = { port, password, tls };
+    const ownFolder = ownDir ? dir : undefined;
+    return launchRedis({ args: [...settings(access, dir), ...args], access, ownFolder });
+  };
+  let port = 0;
   let running: RunningRedis;
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      running = await launch(dir, ownDir, port, args);
-      break;
-    } catch (error) {
-      // Between finding a free port and listening on it, another process may have taken it.
-      const mayBeTaken = options.port === undefined && /in use/.test(String(error)) && attempt < 5;
-      if (!mayBeTaken) {
-        if (ownDir) await rm(dir, { recursive: true, force: true });
-        throw error;
-      }
-      port = await freePort();
-    }
+  try {
+    running = await onFreePorts(async () => {
+      port = options.port ?? (await freePort());
+      return launch(port);
+    });
+  } catch (error) {
+    if (ownDir) await rm(dir, { recursive: true, force: true });
+    throw error;
   }
 
+  const user = password === undefined ? '' : `:${encodeURIComponent(password)}@`;
   return {
-    url: `redis://${HOST}:${port}`,
+    url: `${tls ? 'rediss' : 'redis'}://${user}${HOST}:${port}${database === 0 ? '' : `/${database}`}`,
     host: HOST,
     port,
     dir,
     get pid() {
       return running.pid;
     },
-    command: (...words) => sendCommand(port, words),
+    command: (...words) => sendCommand({ port, password, database, tls }, words),
     async stop() {
       await running.end('SIGTERM');
       if (ownDir) await rm(dir, { recursive: true, force: true });
@@ -88,26 +100,13 @@ export async function startRedisServer(options: RedisServerOptions = {}): Promis
       if (changes.empty === true) await rm(dir, { recursive: true, force: true });
       await mkdir(dir, { recursive: true });
       args = changes.args ?? args;
-      running = await launch(dir, ownDir, port, args);
+      running = await launch(port);
     },
   };
 }
 
-interface RunningRedis {
-  readonly pid: number;
-  signal(signal: NodeJS.Signals): void;
-  end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void>;
-}
-
-async function launch(
-  dir: string,
-  ownDir: boolean,
-  port: number,
-  args: readonly string[],
-): Promise<RunningRedis> {
-  const binary = process.env['REDIS_SERVER'] || 'redis-server';
-  const settings = {
-    port: String(port),
+function settings({ port, password, tls }: RedisAccess, dir: string): readonly string[] {
+  const named: Record<string, string> = {
     bind: HOST,
     dir,
     appendonly: 'yes',
@@ -115,118 +114,17 @@ async function launch(
     'maxmemory-policy': 'noeviction',
     save: '',
     loglevel: 'warning',
+    ...(password !== undefined && { requirepass: password, masterauth: password }),
+    ...(tls === true
+      ? {
+          port: '0',
+          'tls-port': String(port),
+          'tls-cert-file': TEST_TLS.certificate,
+          'tls-key-file': TEST_TLS.key,
+          'tls-ca-cert-file': TEST_TLS.ca,
+          'tls-auth-clients': 'no',
+        }
+      : { port: String(port) }),
   };
-  const child = spawn(
-    binary,
-    [...Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]), ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
-  );
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-4_096);
-    });
-    (stream as unknown as { unref(): void }).unref();
-  }
-  const gone = new Promise<void>((resolve) => {
-    child.once('exit', () => resolve());
-    child.once('error', (error) => {
-      output += `\n${error.message}`;
-      resolve();
-    });
-  });
-  const pid = child.pid;
-  if (pid === undefined) {
-    await gone;
-    throw new Error(
-      `${binary} cannot be started (${output.trim()}): run "npm test", which sees to it, or set REDIS_SERVER`,
-    );
-  }
-  child.unref();
-  const guard = guardOrphan(pid, { signal: 'SIGKILL', ...(ownDir && { removeFolder: dir }) });
-  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
-  const running: RunningRedis = {
-    pid,
-    signal: (signal) => {
-      if (!child.kill(signal)) throw new Error(`redis-server ${pid} is not running`);
-    },
-    end: async (signal) => {
-      if (!hasEnded()) {
-        child.kill(signal);
-        // A paused server takes SIGTERM only once it runs.
-        child.kill('SIGCONT');
-        const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
-        await gone;
-        clearTimeout(timer);
-      }
-      guard.release();
-    },
-  };
-  try {
-    await untilReady(port, pid, hasEnded);
-  } catch (error) {
-    await running.end('SIGKILL');
-    throw new Error(`redis-server did not start on port ${port}:\n${output.trim()}`, {
-      cause: error,
-    });
-  }
-  return running;
-}
-
-/** Resolves once the server with this process id answers and has loaded its data. */
-async function untilReady(port: number, pid: number, hasEnded: () => boolean): Promise<void> {
-  const deadline = systemClock.monotonic() + LIMIT_MS;
-  for (;;) {
-    if (hasEnded()) throw new Error('it ended');
-    try {
-      const info = String(await sendCommand(port, ['info', 'server']));
-      if (info.includes(`process_id:${pid}\r`)) {
-        await sendCommand(port, ['dbsize']); // refused while loading
-        return;
-      }
-      throw new Error(`another server is on port ${port}: address already in use`);
-    } catch (error) {
-      if (systemClock.monotonic() > deadline) throw error;
-      await systemClock.sleep(10);
-    }
-  }
-}
-
-async function sendCommand(port: number, words: readonly (string | number)[]): Promise<unknown> {
-  const [name = 'ping', ...rest] = words;
-  const client = new Redis({
-    host: HOST,
-    port,
-    lazyConnect: true,
-    connectTimeout: LIMIT_MS,
-    disconnectTimeout: 100,
-    enableReadyCheck: false,
-    commandTimeout: LIMIT_MS,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-  });
-  // The command's own rejection says the same.
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return await client.call(String(name), ...rest);
-  } finally {
-    client.disconnect();
-  }
-}
-
-/** A port that nothing listens on at this moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, HOST, () => {
-      const address = probe.address();
-      probe.close(() =>
-        typeof address === 'object' && address !== null
-          ? resolve(address.port)
-          : reject(new Error('no free port')),
-      );
-    });
-  });
+  return Object.entries(named).flatMap(([name, value]) => [`--${name}`, value]);
 }

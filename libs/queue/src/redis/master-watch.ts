@@ -1,0 +1,35 @@
+import { Redis } from 'ioredis';
+import type { RedisSentinelLocation } from '../redis-location';
+import type { RedisLinkOptions } from './redis-link';
+import { limitHandshake, sentinelClientOptions } from './redis-options';
+
+/** What a Sentinel publishes when it has taken another server for the master. */
+const CHANNEL = '+switch-master';
+
+/**
+ * Listens to every Sentinel of a URL for a new master. After a failover by command, or of a master
+ * that only the Sentinels lost, the old one takes writes for about ten seconds more, until it is made
+ * a replica and forgets them; who hears of it at once loses less.
+ *
+ * A Sentinel that is out of reach is tried again, quietly: as long as one of them answers, all works.
+ */
+export class MasterWatch {
+  private readonly sentinels: readonly Redis[];
+
+  constructor(location: RedisSentinelLocation, options: RedisLinkOptions, onSwitch: () => void) {
+    this.sentinels = location.sentinels.map((endpoint) => {
+      const sentinel = new Redis(sentinelClientOptions(location, endpoint, options));
+      sentinel.on('error', () => undefined);
+      sentinel.on('message', (_channel: string, message: string) => {
+        if (message.startsWith(`${location.masterName} `)) onSwitch();
+      });
+      sentinel.on('ready', () => void sentinel.subscribe(CHANNEL).catch(() => undefined));
+      limitHandshake(sentinel, options.commandTimeoutMs);
+      return sentinel;
+    });
+  }
+
+  close(): void {
+    for (const sentinel of this.sentinels) sentinel.disconnect();
+  }
+}

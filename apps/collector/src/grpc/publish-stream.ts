@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts';
 import { PipelineError, type Clock } from '@event-pipeline/runtime';
@@ -82,7 +81,6 @@ export class PublishStream {
     /** Called once, when nothing more happens on this stream. */
     private readonly onClosed: (stream: PublishStream) => void,
   ) {
-    readAheadOne(call);
     call.on('data', (bytes: Buffer) => this.read(bytes));
     call.on('end', () => {
       this.ended = true;
@@ -210,12 +208,6 @@ export class PublishStream {
     this.gone.abort();
     this.onClosed(this);
   }
-}
-
-/** While a stream is paused, 16 messages would be read ahead, each as large as a request may be. */
-function readAheadOne(call: Readable): void {
-  const inside = call as unknown as { readonly _readableState: { highWaterMark: number } };
-  inside._readableState.highWaterMark = 1;
 }
 
 function bytesOf(rejections: readonly Rejection[]): number {

@@ -4,9 +4,17 @@ import type { Partitioning, Queue } from './queue';
 /** By which partitions a batch is to be spread. */
 export interface BatchRouting {
   readonly count: number;
-  /** To go with the record of the batch id; see {@link EnqueueBatch.generation}. */
+  /** Of the partitions at present; to go with the record of the batch id. */
   readonly generation: number;
+  /** False for a batch that is spread as it was before the partitions changed. */
+  readonly isPresent: boolean;
 }
+
+/**
+ * The partition that is never given up. Of a batch that is spread over several, it gets what had not
+ * been queued when the partitions changed, so that whoever sends the rest again looks there.
+ */
+export const PERMANENT_PARTITION = 0;
 
 /** The partition that remembers a batch id, for batches that are spread over several. */
 export function homeOf(batchId: string, count: number): number {
@@ -33,7 +41,7 @@ export async function routeBatch(
   const { count, generation, earlier }: Partitioning = queue.partitioning();
   for (const before of earlier) {
     const [known] = await queue.remembers(homeOf(batchId, before), [recordId]);
-    if (known === true) return { count: before, generation };
+    if (known === true) return { count: before, generation, isPresent: false };
   }
-  return { count, generation };
+  return { count, generation, isPresent: true };
 }

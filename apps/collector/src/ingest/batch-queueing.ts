@@ -2,7 +2,9 @@ import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts
 import {
   BATCH_ID_WINDOW_MS,
   homeOf,
+  PERMANENT_PARTITION,
   routeBatch,
+  type BatchRouting,
   type EnqueueBatch,
   type EnqueueResult,
   type Queue,
@@ -41,7 +43,9 @@ const ROUTING_PAUSE_MS = 100;
  * gets its first answer. Where all events fit one batch in that very partition, both are one step,
  * which is always so with one partition and at most a thousand events. Otherwise the parts follow,
  * each under the batch id and its number: a request that comes again finds every part that it had
- * queued and queues the rest.
+ * queued and queues the rest. When the partitions change between, it is spread as it was the first
+ * time; a part that its partition did not take before the change goes to the permanent one, and is
+ * looked for there.
  *
  * @param admission grows with events whose stored text is longer than what came
  * @param onHandedOver called when all of it is with the batchers: what they are given from then on is
@@ -94,7 +98,8 @@ async function queueNamed(
   const named = { id: `${id}/0`, digest, rememberMs: BATCH_ID_WINDOW_MS };
   for (let tries = 0; tries < MAX_ROUTINGS; tries++) {
     if (tries > 0) await use.clock.sleep(ROUTING_PAUSE_MS);
-    const { count, generation } = await routeBatch(use.queue, id, named.id);
+    const routing = await routeBatch(use.queue, id, named.id);
+    const { count, generation } = routing;
     const home = homeOf(id, count);
     const parts = partsOf(judged.accepted, count);
     const [first] = parts;
@@ -105,9 +110,9 @@ async function queueNamed(
     const answer = answerOf(await result, judged);
     if (answer === undefined) continue;
     if (isOneStep) return answer;
-    return queueParts({ ...named, id }, judged, answer, count, use, onHandedOver);
+    return queueParts({ ...named, id }, judged, answer, routing, use, onHandedOver);
   }
-  throw new PipelineError('QUEUE_UNAVAILABLE', 'the number of partitions is being changed');
+  throw stillChanging();
 }
 
 /** Of a request whose id has been written down: everything but what the first answer refused. */
@@ -115,19 +120,51 @@ async function queueParts(
   named: Identity,
   judged: JudgedEvents,
   first: Answer,
-  partitionCount: number,
-  { batchers }: QueueingParts,
+  routing: BatchRouting,
+  use: QueueingParts,
   onHandedOver: () => void,
 ): Promise<Answer> {
   const refused = new Set(first.rejections.map(({ index }) => index));
   const accepted = judged.accepted.filter(({ index }) => !refused.has(index));
-  const queued = partsOf(accepted, partitionCount).map((part, at) =>
-    enqueuePart({ ...named, id: `${named.id}/${at + 1}` }, part, batchers),
+  const queue = routing.isPresent ? queuePresentPart : queueEarlierPart;
+  const queued = partsOf(accepted, routing.count).map((part, at) =>
+    queue({ ...named, id: `${named.id}/${at + 1}` }, part, routing, use),
   );
   onHandedOver();
   const results = await Promise.all(queued);
   const areDuplicates = results.every(({ outcome }) => outcome === 'duplicate');
   return { ...first, duplicate: first.duplicate && areDuplicates };
+}
+
+/** In its partition, unless that refuses it for good since the partitions have changed. */
+async function queuePresentPart(
+  identity: Identity,
+  part: BatchPart,
+  { generation }: BatchRouting,
+  { queue, batchers, clock }: QueueingParts,
+): Promise<EnqueueResult> {
+  for (let tries = 0; tries < MAX_ROUTINGS; tries++) {
+    const result = await enqueuePart({ ...identity, generation }, part, batchers);
+    if (result.outcome !== 'refused') return result;
+    if (queue.partitioning().generation !== generation) {
+      return enqueuePart(identity, { ...part, partition: PERMANENT_PARTITION }, batchers);
+    }
+    // A change is under way and may yet be given up: the partition would then take the part.
+    await clock.sleep(ROUTING_PAUSE_MS);
+  }
+  throw stillChanging();
+}
+
+/** By now the partition takes no part any more that it does not have. */
+async function queueEarlierPart(
+  identity: Identity,
+  part: BatchPart,
+  _: BatchRouting,
+  { queue, batchers }: QueueingParts,
+): Promise<EnqueueResult> {
+  const [isKnown] = await queue.remembers(part.partition, [identity.id]);
+  if (isKnown === true) return { outcome: 'duplicate', answer: '' };
+  return enqueuePart(identity, { ...part, partition: PERMANENT_PARTITION }, batchers);
 }
 
 /** Hands the part to its batcher before it returns. Only one with a generation may be refused. */
@@ -156,4 +193,8 @@ function answerOf(
     case 'refused':
       return undefined;
   }
+}
+
+function stillChanging(): PipelineError {
+  return new PipelineError('QUEUE_UNAVAILABLE', 'the number of partitions is being changed');
 }

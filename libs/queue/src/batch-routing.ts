@@ -1,10 +1,18 @@
 import { partitionOf } from './partition-of';
-import type { Partitioning, Queue } from './queue';
+import type { Queue } from './queue';
 
-/** By which partitions a batch is to be spread. */
+/** Where the events of a batch go, and where its id is remembered. */
 export interface BatchRouting {
+  /** The number of partitions by which the events are spread. */
   readonly count: number;
-  /** Of the partitions at present; to go with the record of the batch id. */
+  /** The partition that remembers the id. */
+  readonly home: number;
+  /**
+   * The id under which it does. It names the count: most ids have the same home by different counts,
+   * and a batch that comes again must be spread as it was.
+   */
+  readonly recordId: string;
+  /** Of the partitions at present; to go with the record. */
   readonly generation: number;
   /** False for a batch that is spread as it was before the partitions changed. */
   readonly isPresent: boolean;
@@ -16,32 +24,32 @@ export interface BatchRouting {
  */
 export const PERMANENT_PARTITION = 0;
 
-/** The partition that remembers a batch id, for batches that are spread over several. */
-export function homeOf(batchId: string, count: number): number {
-  return partitionOf(batchId, count);
-}
-
 /**
  * How a batch whose id comes from a client is to be spread: as it was the first time, where that was
  * before the partitions changed; else by the present partitions. Asks the queue only for as long
  * after a change as ids are remembered.
  *
- * The caller then enqueues, before anything else of the batch and in the partition `homeOf(batchId,
- * count)`, a batch with this id and generation; refused with PARTITIONS_CHANGED, it asks here again.
+ * The caller then enqueues, before anything else of the batch and in its home, a batch with the record
+ * id and the generation; refused with PARTITIONS_CHANGED, it asks here again.
  *
- * @param batchId chooses the home partition
- * @param recordId the id under which the home partition would remember it
  * @throws PipelineError QUEUE_UNAVAILABLE
  */
 export async function routeBatch(
   queue: Pick<Queue, 'partitioning' | 'remembers'>,
   batchId: string,
-  recordId: string,
 ): Promise<BatchRouting> {
-  const { count, generation, earlier }: Partitioning = queue.partitioning();
+  const { count, generation, earlier } = queue.partitioning();
   for (const before of earlier) {
-    const [known] = await queue.remembers(homeOf(batchId, before), [recordId]);
-    if (known === true) return { count: before, generation, isPresent: false };
+    const place = placeOf(batchId, before);
+    const [isKnown] = await queue.remembers(place.home, [place.recordId]);
+    if (isKnown === true) return { ...place, generation, isPresent: false };
   }
-  return { count, generation, isPresent: true };
+  return { ...placeOf(batchId, count), generation, isPresent: true };
+}
+
+function placeOf(
+  batchId: string,
+  count: number,
+): Pick<BatchRouting, 'count' | 'home' | 'recordId'> {
+  return { count, home: partitionOf(batchId, count), recordId: `${batchId}/${count}` };
 }

@@ -115,9 +115,11 @@ export const MAX_ASKED_IDS = 1_000;
  * spreads them otherwise after a change; a batch that comes again must all the same be looked for
  * where its id was remembered before. So for a batch whose id comes from a client:
  *
- * 1. Ask each partition that the id had by an `earlier` count whether it {@link Queue.remembers} it.
+ * 1. Ask, for each `earlier` count, the partition that would remember it by that count.
  * 2. If none does, enqueue by the present count, under the present `generation`.
  * 3. Refused with PARTITIONS_CHANGED: the count has changed meanwhile. Begin again.
+ *
+ * See batch-routing.ts, which does it.
  *
  * A change raises the generation of every partition before it takes effect, so an id that step 1 did
  * not find cannot be enqueued by an earlier count any more.

@@ -1,7 +1,6 @@
 import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts';
 import {
   BATCH_ID_WINDOW_MS,
-  homeOf,
   PERMANENT_PARTITION,
   routeBatch,
   type BatchRouting,
@@ -95,29 +94,29 @@ async function queueNamed(
   use: QueueingParts,
   onHandedOver: () => void,
 ): Promise<Answer> {
-  const named = { id: `${id}/0`, digest, rememberMs: BATCH_ID_WINDOW_MS };
+  const named = { digest, rememberMs: BATCH_ID_WINDOW_MS };
   for (let tries = 0; tries < MAX_ROUTINGS; tries++) {
     if (tries > 0) await use.clock.sleep(ROUTING_PAUSE_MS);
-    const routing = await routeBatch(use.queue, id, named.id);
-    const { count, generation } = routing;
-    const home = homeOf(id, count);
-    const parts = partsOf(judged.accepted, count);
+    const routing = await routeBatch(use.queue, id);
+    const { home, recordId, generation } = routing;
+    const parts = partsOf(judged.accepted, routing.count);
     const [first] = parts;
     const isOneStep = first === undefined || (parts.length === 1 && first.partition === home);
     const head = isOneStep && first ? first : { partition: home, bodies: [], bytes: 0 };
-    const result = enqueuePart({ ...named, generation }, head, use.batchers, judged);
+    const record = { ...named, id: recordId, generation };
+    const result = enqueuePart(record, head, use.batchers, judged);
     if (isOneStep) onHandedOver();
     const answer = answerOf(await result, judged);
     if (answer === undefined) continue;
     if (isOneStep) return answer;
-    return queueParts({ ...named, id }, judged, answer, routing, use, onHandedOver);
+    return queueParts(named, judged, answer, routing, use, onHandedOver);
   }
   throw stillChanging();
 }
 
 /** Of a request whose id has been written down: everything but what the first answer refused. */
 async function queueParts(
-  named: Identity,
+  named: Omit<Identity, 'id'>,
   judged: JudgedEvents,
   first: Answer,
   routing: BatchRouting,
@@ -128,7 +127,7 @@ async function queueParts(
   const accepted = judged.accepted.filter(({ index }) => !refused.has(index));
   const queue = routing.isPresent ? queuePresentPart : queueEarlierPart;
   const queued = partsOf(accepted, routing.count).map((part, at) =>
-    queue({ ...named, id: `${named.id}/${at + 1}` }, part, routing, use),
+    queue({ ...named, id: `${routing.recordId}/${at}` }, part, routing, use),
   );
   onHandedOver();
   const results = await Promise.all(queued);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { homeOf, routeBatch } from '../../batch-routing';
+import { routeBatch } from '../../batch-routing';
 import { BATCH_ID_WINDOW_MS, MAX_PARTITIONS, type EnqueueResult, type Queue } from '../../queue';
 import {
   batchOf,
@@ -234,9 +234,9 @@ export function describePartitionContract(create: CreateQueueUnderTest): void {
 /** As whoever takes batches from clients does it. */
 async function enqueueOnce(queue: Queue, id: string): Promise<void> {
   for (let tries = 0; tries < 1_000; tries++) {
-    const { count, generation } = await routeBatch(queue, id, id);
-    const batch = batchOf([event(id)], { id, generation });
-    const [result] = await queue.enqueue(homeOf(id, count), [batch]);
+    const { home, recordId, generation } = await routeBatch(queue, id);
+    const batch = batchOf([event(id)], { id: recordId, generation });
+    const [result] = await queue.enqueue(home, [batch]);
     if (!isChanged(result)) return;
     await pause(5);
   }

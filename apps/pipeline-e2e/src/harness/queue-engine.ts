@@ -2,7 +2,13 @@ import { systemClock, systemRandom } from '@event-pipeline/runtime';
 import { createLogSink } from '@event-pipeline/telemetry/testing';
 import type { Queue, QueueStats } from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
-import { expectConserved, startRedisServer, type RedisServer } from '@event-pipeline/queue/testing';
+import {
+  expectConserved,
+  startRedisCluster,
+  startRedisServer,
+  type RedisCluster,
+  type RedisServer,
+} from '@event-pipeline/queue/testing';
 import type { Scratch } from './scratch';
 import { until } from './until';
 
@@ -10,7 +16,12 @@ import { until } from './until';
 export interface QueueEngine {
   /** The variables that lead a program to it. */
   readonly variables: Readonly<Record<string, string>>;
+  /** Of all partitions together, without the pending event that is next in line. */
   stats(): Promise<QueueStats>;
+  /** Of each partition. */
+  partitionStats(): Promise<readonly QueueStats[]>;
+  /** Changes the number of partitions, as a collector does that is configured so. */
+  resize(partitions: number): Promise<void>;
   /**
    * Waits until every event ever enqueued is done or dead and no lease is left, checks that none
    * was lost on the way, and returns the last figures.
@@ -28,6 +39,16 @@ export async function redisEngine(scratch: Scratch): Promise<RedisEngine> {
   return { redis, ...(await engineAt(redis.url, scratch)) };
 }
 
+export interface ClusterEngine extends QueueEngine {
+  readonly cluster: RedisCluster;
+}
+
+export async function clusterEngine(scratch: Scratch): Promise<ClusterEngine> {
+  const cluster = await startRedisCluster({ nodes: 3 });
+  scratch.afterwards(() => cluster.stop());
+  return { cluster, ...(await engineAt(cluster.url, scratch)) };
+}
+
 export async function embeddedEngine(scratch: Scratch): Promise<QueueEngine> {
   return engineAt(`embedded:${await scratch.folder()}`, scratch);
 }
@@ -41,10 +62,19 @@ export const ENGINES: readonly [string, (scratch: Scratch) => Promise<QueueEngin
 async function engineAt(queueUrl: string, scratch: Scratch): Promise<QueueEngine> {
   const queue = await openQueue(queueUrl);
   scratch.afterwards(() => queue.close());
-  const stats = () => queue.stats(0);
+  const partitionStats = async () => {
+    const all: QueueStats[] = [];
+    for (let partition = 0; partition < queue.partitionCount(); partition++) {
+      all.push(await queue.stats(partition));
+    }
+    return all;
+  };
+  const stats = async () => sumOf(await partitionStats());
   return {
     variables: { QUEUE_URL: queueUrl },
     stats,
+    partitionStats,
+    resize: (partitions) => queue.resize(partitions),
     drained: async () => {
       const last = await until('the queue is empty', async () => {
         const now = await stats();
@@ -55,6 +85,17 @@ async function engineAt(queueUrl: string, scratch: Scratch): Promise<QueueEngine
       return last;
     },
   };
+}
+
+function sumOf([first, ...others]: readonly QueueStats[]): QueueStats {
+  if (first === undefined) throw new Error('a queue has at least one partition');
+  const { oldestPending: _, ...sum } = first;
+  for (const { oldestPending: __, ...stats } of others) {
+    for (const name of Object.keys(stats) as (keyof typeof sum)[]) {
+      Object.assign(sum, { [name]: sum[name] + stats[name] });
+    }
+  }
+  return sum;
 }
 
 function openQueue(queueUrl: string): Promise<Queue> {

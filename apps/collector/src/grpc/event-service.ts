@@ -1,4 +1,5 @@
 import {
+  type handleBidiStreamingCall,
   type handleClientStreamingCall,
   type handleUnaryCall,
   type ServiceDefinition,
@@ -12,6 +13,7 @@ import {
 import { PipelineError, type Clock } from '@event-pipeline/runtime';
 import type { BatchIntake } from '../ingest/batch-intake';
 import { EventStream, type EventStreamParts } from './event-stream';
+import { PublishStream } from './publish-stream';
 import { isInternal, toServiceError } from './status-mapping';
 
 const raw = (bytes: Buffer): Buffer => bytes;
@@ -23,7 +25,14 @@ const raw = (bytes: Buffer): Buffer => bytes;
 export const rawEventService = {
   streamEvents: { ...EventServiceService.streamEvents, requestDeserialize: raw },
   publishEvents: { ...EventServiceService.publishEvents, requestDeserialize: raw },
+  publishEventStream: { ...EventServiceService.publishEventStream, requestDeserialize: raw },
 } satisfies ServiceDefinition;
+
+/** A call that goes on until its client or a drain ends it. */
+interface OpenStream {
+  /** Stops reading, answers what was read, and ends. */
+  drain(reason: PipelineError): void;
+}
 
 export interface EventServiceParts extends EventStreamParts {
   readonly batches: BatchIntake;
@@ -32,7 +41,7 @@ export interface EventServiceParts extends EventStreamParts {
 
 /** EventService: takes calls, hands them to the ingest path, and knows which are open. */
 export class EventService {
-  private readonly streams = new Set<EventStream>();
+  private readonly streams = new Set<OpenStream>();
   private readonly requests = new Set<Promise<void>>();
   private draining: PipelineError | undefined;
 
@@ -40,7 +49,8 @@ export class EventService {
 
   /** For Server.addService. No handler throws or rejects: grpc-js would leave the client hanging. */
   get handlers(): UntypedServiceImplementation {
-    return { streamEvents: this.streamEvents, publishEvents: this.publishEvents };
+    const { streamEvents, publishEvents, publishEventStream } = this;
+    return { streamEvents, publishEvents, publishEventStream };
   }
 
   /** True from the moment it refuses new calls. */
@@ -68,10 +78,21 @@ export class EventService {
     }
     const begin = this.parts.clock.monotonic();
     const stream = new EventStream(call, callback, this.parts, (closed, isAcknowledged) => {
-      this.streams.delete(closed);
       if (isAcknowledged) this.acknowledged(begin);
-      this.closed();
+      this.forget(closed);
     });
+    this.streams.add(stream);
+  };
+
+  private readonly publishEventStream: handleBidiStreamingCall<Buffer, PublishEventsResponse> = (
+    call,
+  ) => {
+    if (this.draining) {
+      this.parts.observer.failed(this.draining.code);
+      call.emit('error', toServiceError(this.draining));
+      return;
+    }
+    const stream = new PublishStream(call, this.parts, (closed) => this.forget(closed));
     this.streams.add(stream);
   };
 
@@ -105,6 +126,11 @@ export class EventService {
     this.parts.observer.failed(known.code);
     if (isInternal(known)) this.parts.onInternalError(known);
     return known;
+  }
+
+  private forget(stream: OpenStream): void {
+    this.streams.delete(stream);
+    this.closed();
   }
 
   private closed: () => void = () => undefined;

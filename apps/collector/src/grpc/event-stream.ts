@@ -1,7 +1,7 @@
 import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { Rejection, StreamSummary } from '@event-pipeline/contracts';
 import { messageOf, PipelineError, type FlowController } from '@event-pipeline/runtime';
-import { EVENT_OVERHEAD_BYTES } from '../ingest/batch-intake';
+import { EVENT_OVERHEAD_BYTES } from '../ingest/batch-parts';
 import type { Batcher, EventOwner } from '../ingest/batcher';
 import type { EventIngestor, Verdict } from '../ingest/event-ingestor';
 import type { IntakeObserver } from '../intake-observer';
@@ -92,11 +92,13 @@ export class EventStream implements EventOwner {
     this.respond(false, () =>
       this.answer(
         toServiceError(error, {
-          success: false,
-          received: this.received,
-          accepted: this.accepted,
-          rejected,
-          rejections,
+          summary: {
+            success: false,
+            received: this.received,
+            accepted: this.accepted,
+            rejected,
+            rejections,
+          },
         }),
       ),
     );

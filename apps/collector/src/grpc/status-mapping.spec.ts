@@ -1,12 +1,12 @@
 import { status } from '@grpc/grpc-js';
 import { decodeStatusDetails, STATUS_DETAILS_KEY, StreamSummary } from '@event-pipeline/contracts';
 import { ERROR_CODES, PipelineError, type ErrorCode } from '@event-pipeline/runtime';
-import { toServiceError } from './status-mapping';
+import { toServiceError, type StatusContext } from './status-mapping';
 
 const INSIDE = 'said between ourselves';
 
-function onTheWire(error: unknown, summary?: StreamSummary) {
-  const { code, details, metadata } = toServiceError(error, summary);
+function onTheWire(error: unknown, context?: StatusContext) {
+  const { code, details, metadata } = toServiceError(error, context);
   const [trailer] = metadata.get(STATUS_DETAILS_KEY);
   return {
     code: status[code],
@@ -48,6 +48,16 @@ describe('an error on the wire', () => {
 
   it('carries the summary of the stream it ends', () => {
     const summary = StreamSummary.fromPartial({ received: 5, accepted: 2 });
-    expect(onTheWire(new PipelineError('DRAINING', ''), summary)).toMatchObject({ summary });
+    expect(onTheWire(new PipelineError('DRAINING', ''), { summary })).toMatchObject({ summary });
+  });
+
+  it('says which part of a call failed before it says why', () => {
+    const about = 'batch 7 of the stream';
+    expect(onTheWire(new PipelineError('INVALID_ARGUMENT', 'x'), { about }).details).toBe(
+      'batch 7 of the stream: x',
+    );
+    expect(onTheWire(new Error(INSIDE), { about }).details).toBe(
+      'batch 7 of the stream: internal error',
+    );
   });
 });

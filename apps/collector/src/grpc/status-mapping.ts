@@ -46,15 +46,25 @@ export function isInternal({ code }: PipelineError): boolean {
   return STATUS_OF[code].status === status.INTERNAL;
 }
 
+/** What a status says beyond the error. */
+export interface StatusContext {
+  /** Of a StreamEvents call that ends early: what became of the prefix it covers. */
+  readonly summary?: StreamSummary;
+  /** Which part of a call failed; stands before the message. */
+  readonly about?: string;
+}
+
 /**
  * The gRPC error for anything that was thrown. Its message is written for the client's developer
  * and says nothing of our insides.
- *
- * @param summary of a stream that ends early: what became of the prefix it covers
  */
-export function toServiceError(error: unknown, summary?: StreamSummary): ServiceError {
+export function toServiceError(
+  error: unknown,
+  { summary, about }: StatusContext = {},
+): ServiceError {
   const known = PipelineError.from(error);
-  const { status: code, retryDelayMs, message = known.message } = STATUS_OF[known.code];
+  const { status: code, retryDelayMs, message: fixed } = STATUS_OF[known.code];
+  const message = `${about === undefined ? '' : `${about}: `}${fixed ?? known.message}`;
   const metadata = new Metadata();
   if (retryDelayMs !== undefined || summary !== undefined) {
     const details = encodeStatusDetails(code, message, {

@@ -1,32 +1,28 @@
 import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts';
 import {
-  BATCH_ID_WINDOW_MS,
-  MAX_BATCH_BYTES,
-  MAX_BATCH_EVENTS,
-  type EnqueueBatch,
-} from '@event-pipeline/queue';
-import { PipelineError, type FlowController, type Random } from '@event-pipeline/runtime';
-import { decodeAnswer, encodeAnswer } from './batch-answer';
+  PipelineError,
+  shownValue,
+  type FlowController,
+  type Random,
+} from '@event-pipeline/runtime';
 import type { IntakeObserver } from '../intake-observer';
-import { digestOf } from './batch-digest';
-import { readBatchFrame } from './batch-frame';
-import { NO_DIGEST, OWN_ID_REMEMBERED_MS, type Batcher } from './batcher';
+import { Admission } from './admission';
+import { readBatchFrame, type BatchFrame } from './batch-frame';
+import { EVENT_OVERHEAD_BYTES } from './batch-parts';
+import { queueBatch } from './batch-queueing';
+import type { Batcher } from './batcher';
 import type { EventIngestor } from './event-ingestor';
 import { isUuid } from './event-validator';
 
-/**
- * What an event weighs beyond its bytes on the wire, as long as its stored text is not known: the
- * member names of the text, and the bookkeeping for it in memory.
- */
-export const EVENT_OVERHEAD_BYTES = 200;
+/** The batch of one PublishEventsRequest, not yet admitted. */
+export interface IncomingBatch extends BatchFrame {
+  /** What it weighs as long as the stored texts of its events are not known, in bytes. */
+  readonly cost: number;
+}
 
 /**
- * Queues the batch of one PublishEventsRequest and answers once it is durable.
- *
- * A request that is larger than the queue's batches is queued in parts, one after the other, each
- * under the batch id and its number, and each with the digest of the whole request. So a request
- * that comes again finds every part it had queued and queues the rest, and the same id over other
- * events is refused at the first part, before anything is queued.
+ * The way of a batch in three steps: read, admitted to the budget for events in flight, queued. The
+ * unary call takes them at once, a stream of batches one by one.
  */
 export class BatchIntake {
   constructor(
@@ -40,112 +36,64 @@ export class BatchIntake {
   ) {}
 
   /**
+   * Takes all three steps, and refuses where the budget is used up.
+   *
    * @param request the request as it came
    * @throws PipelineError INVALID_ARGUMENT, BATCH_ID_REUSED, TOO_LARGE, OVERLOADED, QUEUE_FULL,
    *   QUEUE_UNAVAILABLE
    */
   async publish(request: Uint8Array): Promise<PublishEventsResponse> {
+    const batch = this.read(request);
+    return this.queue(batch, this.admitNow(batch));
+  }
+
+  /** @throws PipelineError INVALID_ARGUMENT, TOO_LARGE */
+  read(request: Uint8Array): IncomingBatch {
     const { batchId, events } = readBatchFrame(request, this.maxEvents);
     if (batchId !== '' && !isUuid(batchId)) {
-      throw new PipelineError('INVALID_ARGUMENT', 'batch_id is not a UUID');
+      const problem = `batch_id is ${shownValue(batchId)}; expected a UUID`;
+      throw new PipelineError('INVALID_ARGUMENT', problem);
     }
+    return { batchId, events, cost: request.length + events.length * EVENT_OVERHEAD_BYTES };
+  }
+
+  /** Waits, behind those who came before, until the budget covers the batch; rejects on an abort. */
+  async admit({ events, cost }: IncomingBatch, signal: AbortSignal): Promise<Admission> {
+    await this.flow.acquire(events.length, cost, signal);
     this.observer.received(events.length);
-    const cost = request.length + events.length * EVENT_OVERHEAD_BYTES;
+    return new Admission(this.flow, events.length, cost);
+  }
+
+  /**
+   * Judges the batch, queues it, and answers once it is durable; then its admission is given back.
+   *
+   * @param onHandedOver called, with the events refused, when the whole batch is with the batcher:
+   *   what is queued from then on does not overtake it. Not called for a batch that fails before.
+   * @throws PipelineError BATCH_ID_REUSED, QUEUE_FULL, QUEUE_UNAVAILABLE
+   */
+  async queue(
+    batch: IncomingBatch,
+    admission: Admission,
+    onHandedOver: (rejections: readonly Rejection[]) => void = () => undefined,
+  ): Promise<PublishEventsResponse> {
+    const { ingestor, batcher, random, observer } = this;
+    try {
+      const parts = { ingestor, batcher, random };
+      const response = await queueBatch(batch, admission, parts, onHandedOver);
+      observer.accepted(response.accepted);
+      if (response.duplicate) observer.duplicate(response.accepted);
+      for (const rejection of response.rejections) observer.rejected(rejection);
+      return response;
+    } finally {
+      admission.release();
+    }
+  }
+
+  private admitNow({ events, cost }: IncomingBatch): Admission {
+    this.observer.received(events.length);
     if (!this.flow.tryAcquire(events.length, cost)) {
       throw new PipelineError('OVERLOADED', 'too many events are in flight');
     }
-    const held = { bytes: cost };
-    try {
-      const response = await this.enqueueParts(batchId, events, held);
-      this.observer.accepted(response.accepted);
-      if (response.duplicate) this.observer.duplicate(response.accepted);
-      for (const rejection of response.rejections) this.observer.rejected(rejection);
-      return response;
-    } finally {
-      this.flow.release(events.length, held.bytes);
-    }
+    return new Admission(this.flow, events.length, cost);
   }
-
-  private async enqueueParts(
-    batchId: string,
-    events: readonly Uint8Array[],
-    held: { bytes: number },
-  ): Promise<PublishEventsResponse> {
-    const identity =
-      batchId === ''
-        ? { id: this.random.uuid(), digest: NO_DIGEST, rememberMs: OWN_ID_REMEMBERED_MS }
-        : {
-            id: batchId.toLowerCase(),
-            digest: digestOf(events),
-            rememberMs: BATCH_ID_WINDOW_MS,
-          };
-    const rejections: Rejection[] = [];
-    let accepted = 0;
-    let parts = 0;
-    let duplicates = 0;
-    for (const { from, to } of partsOf(events)) {
-      const part = await this.enqueuePart(identity, parts, events, from, to, held);
-      parts += 1;
-      accepted += part.accepted;
-      rejections.push(...part.rejections);
-      if (part.duplicate) duplicates += 1;
-    }
-    return { batchId, accepted, rejections, duplicate: parts > 0 && duplicates === parts };
-  }
-
-  private async enqueuePart(
-    { id, digest, rememberMs }: Pick<EnqueueBatch, 'id' | 'digest' | 'rememberMs'>,
-    part: number,
-    events: readonly Uint8Array[],
-    from: number,
-    to: number,
-    held: { bytes: number },
-  ) {
-    const bodies: string[] = [];
-    const rejections: Rejection[] = [];
-    let bytes = 0;
-    for (let index = from; index < to; index++) {
-      const event = events[index] ?? NOTHING;
-      const { body, rejection } = this.ingestor.judge(event, index);
-      if (rejection) {
-        rejections.push(rejection);
-      } else {
-        bodies.push(body);
-        const cost = event.length + EVENT_OVERHEAD_BYTES;
-        const weight = Math.max(cost, Buffer.byteLength(body));
-        this.flow.grow(weight - cost);
-        held.bytes += weight - cost;
-        bytes += weight;
-      }
-    }
-    const answer = { accepted: bodies.length, rejections };
-    const result = await this.batcher.enqueue(
-      { id: `${id}/${part}`, digest, rememberMs, answer: encodeAnswer(answer), bodies },
-      bytes,
-    );
-    return result.outcome === 'duplicate'
-      ? { ...decodeAnswer(result.answer, rejections), duplicate: true }
-      : { ...answer, duplicate: false };
-  }
-}
-
-const NOTHING = new Uint8Array(0);
-
-/**
- * Cuts a request into batches that the queue takes. By the bytes as they came, whatever their
- * verdict, so that the same request is always cut alike.
- */
-function* partsOf(events: readonly Uint8Array[]): Generator<{ from: number; to: number }> {
-  let from = 0;
-  let bytes = 0;
-  for (const [at, event] of events.entries()) {
-    const full = at - from === MAX_BATCH_EVENTS || bytes + event.length > MAX_BATCH_BYTES;
-    if (full && at > from) {
-      yield { from, to: at };
-      from = at;
-      bytes = 0;
-    }
-    bytes += event.length;
-  }
-  yield { from, to: events.length };
 }

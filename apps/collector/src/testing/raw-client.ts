@@ -1,5 +1,12 @@
 import { once } from 'node:events';
-import { Client, credentials, type ClientWritableStream, type ServiceError } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials,
+  type ClientDuplexStream,
+  type ClientWritableStream,
+  type ServiceError,
+  type StatusObject,
+} from '@grpc/grpc-js';
 import {
   decodeStatusDetails,
   Event,
@@ -13,6 +20,15 @@ import {
 export type Answer<T> =
   | { readonly response: T; readonly error: undefined }
   | { readonly response: undefined; readonly error: ServiceError; readonly details: StatusDetails };
+
+/** A PublishEventStream call, seen from outside. */
+export interface OpenPublishStream {
+  readonly call: ClientDuplexStream<Buffer, PublishEventsResponse>;
+  /** Grows while the stream goes on. */
+  readonly answers: PublishEventsResponse[];
+  /** How it ended, with what the trailer says. */
+  readonly status: Promise<StatusObject & StatusDetails>;
+}
 
 const identity = (bytes: Buffer): Buffer => bytes;
 
@@ -58,6 +74,21 @@ export class RawClient {
     return answer;
   }
 
+  openPublishStream(): OpenPublishStream {
+    const call = this.client.makeBidiStreamRequest(
+      '/event.EventService/PublishEventStream',
+      identity,
+      (bytes) => PublishEventsResponse.decode(bytes),
+    );
+    const answers: PublishEventsResponse[] = [];
+    call.on('data', (answer: PublishEventsResponse) => answers.push(answer));
+    call.on('error', () => undefined);
+    const status = new Promise<StatusObject & StatusDetails>((resolve) => {
+      call.on('status', (end: StatusObject) => resolve({ ...end, ...detailsOf(end) }));
+    });
+    return { call, answers, status };
+  }
+
   publish(request: Buffer): Promise<Answer<PublishEventsResponse>> {
     return new Promise((resolve) => {
       this.client.makeUnaryRequest(
@@ -71,11 +102,14 @@ export class RawClient {
   }
 }
 
+function detailsOf({ metadata }: Pick<StatusObject, 'metadata'>): StatusDetails {
+  const [bytes] = metadata.get(STATUS_DETAILS_KEY);
+  return Buffer.isBuffer(bytes) ? decodeStatusDetails(bytes) : {};
+}
+
 function toAnswer<T>(error: ServiceError | null, response: T | undefined): Answer<T> {
   if (error) {
-    const [bytes] = error.metadata.get(STATUS_DETAILS_KEY);
-    const details = Buffer.isBuffer(bytes) ? decodeStatusDetails(bytes) : {};
-    return { response: undefined, error, details };
+    return { response: undefined, error, details: detailsOf(error) };
   }
   if (response === undefined) throw new Error('neither an answer nor an error');
   return { response, error: undefined };

@@ -1,0 +1,223 @@
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts';
+import { PipelineError, type Clock } from '@event-pipeline/runtime';
+import type { BatchIntake } from '../ingest/batch-intake';
+import type { IntakeObserver } from '../intake-observer';
+import { isInternal, toServiceError } from './status-mapping';
+
+export type RawDuplexCall = ServerDuplexStream<Buffer, PublishEventsResponse>;
+
+export interface PublishStreamParts {
+  readonly batches: BatchIntake;
+  readonly clock: Clock;
+  readonly observer: IntakeObserver;
+  /** Called for errors that are bugs; the client learns only that there was one. */
+  readonly onInternalError: (error: PipelineError) => void;
+}
+
+/**
+ * Most batches of one stream that were read and whose answer has not left. Twice what goes into one
+ * call of the queue: one call is under way while the next one fills, and more would only wait.
+ */
+export const MAX_UNANSWERED_BATCHES = 32;
+/**
+ * Reading stops while answers of more bytes than this have not left: an answer names each event
+ * that was refused, so it can be much larger than its request.
+ */
+const MAX_WAITING_ANSWER_BYTES = 262_144;
+/** What a rejection weighs in an answer beyond its texts. */
+const REJECTION_OVERHEAD_BYTES = 32;
+
+/** A batch of the stream until it is answered. */
+interface Slot {
+  /** In the stream, from 0. */
+  readonly position: number;
+  /** When it was read, by the monotonic clock. */
+  readonly begin: number;
+  /** Empty where it has none, or none that could be read. */
+  batchId: string;
+  /** Events that may be on their way into the queue. */
+  events: number;
+  answerBytes: number;
+  outcome: Outcome | undefined;
+}
+
+type Outcome =
+  | { readonly response: PublishEventsResponse; readonly error?: undefined }
+  | { readonly response?: undefined; readonly error: PipelineError };
+
+/**
+ * One PublishEventStream call.
+ *
+ * Batches are read one after the other; the next one is read when the last one has been handed to
+ * the batcher as a whole, so they are queued in the order of the stream, while the answers of
+ * earlier ones are still to come. Reading stops while the budget for events in flight is used up,
+ * while many batches are unanswered, and while the client does not take its answers.
+ *
+ * Answers in the order of the requests. The first batch that cannot be queued ends the stream with a
+ * status, after all batches before it have been answered; later ones may be queued all the same.
+ * With their batch ids the client can send them again.
+ */
+export class PublishStream {
+  private received = 0;
+  /** Read and not answered, in order. */
+  private readonly unanswered: Slot[] = [];
+  /** From reading a batch until it is handed to the batcher. */
+  private taking = false;
+  /** Answers that are on their way to the client. */
+  private leaving = 0;
+  /** Of answers to come, as far as they are known, and of those that are on their way. */
+  private answerBytes = 0;
+  /** A batch has failed: its status is the last answer. */
+  private failed = false;
+  private ended = false;
+  private drainReason: PipelineError | undefined;
+  private closed = false;
+  private readonly gone = new AbortController();
+
+  constructor(
+    private readonly call: RawDuplexCall,
+    private readonly parts: PublishStreamParts,
+    /** Called once, when nothing more happens on this stream. */
+    private readonly onClosed: (stream: PublishStream) => void,
+  ) {
+    call.on('data', (bytes: Buffer) => this.read(bytes));
+    call.on('end', () => {
+      this.ended = true;
+      this.finishIfComplete();
+    });
+    // The client went away, or grpc-js ended the stream itself (a message that is too large).
+    call.on('cancelled', () => this.abandon());
+    call.on('error', () => this.abandon());
+    call.on('close', () => this.abandon());
+  }
+
+  /**
+   * Stops reading, waits until what was read is answered, and ends the stream. One that the client
+   * has ended ends well.
+   */
+  drain(reason: PipelineError): void {
+    this.call.pause();
+    this.drainReason = reason;
+    this.finishIfComplete();
+  }
+
+  private read(bytes: Buffer): void {
+    if (this.failed || this.closed) return;
+    this.call.pause();
+    this.taking = true;
+    const slot: Slot = {
+      position: this.received++,
+      begin: this.parts.clock.monotonic(),
+      batchId: '',
+      events: 0,
+      answerBytes: 0,
+      outcome: undefined,
+    };
+    this.unanswered.push(slot);
+    this.publish(bytes, slot).then(
+      (response) => this.settle(slot, { response }),
+      (error: unknown) => this.settle(slot, { error: PipelineError.from(error) }),
+    );
+  }
+
+  private async publish(bytes: Buffer, slot: Slot): Promise<PublishEventsResponse> {
+    const { batches } = this.parts;
+    const batch = batches.read(bytes);
+    slot.batchId = batch.batchId;
+    // Rejects when the stream is over: nobody waits for the batch, and it was not acknowledged.
+    const admission = await batches.admit(batch, this.gone.signal);
+    slot.events = batch.events.length;
+    return batches.queue(batch, admission, (rejections) => {
+      slot.answerBytes = bytesOf(rejections);
+      this.answerBytes += slot.answerBytes;
+      this.taking = false;
+      this.readOn();
+    });
+  }
+
+  private readOn(): void {
+    const mayRead =
+      !this.taking &&
+      !this.failed &&
+      !this.closed &&
+      this.drainReason === undefined &&
+      this.unanswered.length + this.leaving < MAX_UNANSWERED_BATCHES &&
+      this.answerBytes <= MAX_WAITING_ANSWER_BYTES;
+    if (mayRead) this.call.resume();
+  }
+
+  private settle(slot: Slot, outcome: Outcome): void {
+    slot.outcome = outcome;
+    if (outcome.error) this.failed = true;
+    this.answerInOrder();
+  }
+
+  private answerInOrder(): void {
+    for (let first = this.unanswered[0]; first?.outcome; first = this.unanswered[0]) {
+      if (this.closed) return;
+      this.unanswered.shift();
+      const { response, error } = first.outcome;
+      if (error) return this.endEarly(error, nameOf(first));
+      this.answer(first, response);
+    }
+    this.finishIfComplete();
+  }
+
+  private answer({ begin, answerBytes }: Slot, response: PublishEventsResponse): void {
+    const { clock, observer } = this.parts;
+    observer.acknowledged((clock.monotonic() - begin) / 1_000);
+    this.leaving += 1;
+    // Called when HTTP/2 has let the answer go, so not while the client reads nothing.
+    this.call.write(response, () => {
+      this.leaving -= 1;
+      this.answerBytes -= answerBytes;
+      this.readOn();
+    });
+  }
+
+  private finishIfComplete(): void {
+    if (this.closed || this.unanswered.length > 0) return;
+    if (this.ended) {
+      this.close();
+      this.call.end();
+    } else if (this.drainReason) {
+      this.endEarly(this.drainReason);
+    }
+  }
+
+  private endEarly(error: PipelineError, about?: string): void {
+    this.parts.observer.failed(error.code);
+    if (isInternal(error)) this.parts.onInternalError(error);
+    this.close();
+    // The way in which grpc-js takes a status for a stream of answers; earlier ones go out first.
+    this.call.emit('error', toServiceError(error, about === undefined ? {} : { about }));
+    // The client may still be writing: read on and drop, or the call would never close.
+    this.call.resume();
+  }
+
+  private abandon(): void {
+    if (this.closed) return;
+    const pending = this.unanswered.filter(({ outcome }) => outcome === undefined);
+    this.parts.observer.abandoned(pending.reduce((sum, { events }) => sum + events, 0));
+    this.close();
+  }
+
+  private close(): void {
+    this.closed = true;
+    this.gone.abort();
+    this.onClosed(this);
+  }
+}
+
+function bytesOf(rejections: readonly Rejection[]): number {
+  return rejections.reduce(
+    (sum, { eventId, message }) => sum + eventId.length + message.length + REJECTION_OVERHEAD_BYTES,
+    0,
+  );
+}
+
+/** Which batch of the stream, so that its client finds it; an id that was read is a UUID. */
+function nameOf({ position, batchId }: Slot): string {
+  return `batch ${position} of the stream${batchId === '' ? '' : ` (batch_id ${batchId})`}`;
+}

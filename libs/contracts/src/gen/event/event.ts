@@ -781,8 +781,19 @@ export const EventServiceService = {
     responseDeserialize: (value: Buffer): PublishEventsResponse => PublishEventsResponse.decode(value),
   },
   /**
-   * Publishes batches and acknowledges each one while the stream goes on, in the order of the
-   * requests.
+   * Publishes batches and acknowledges each one while the stream goes on: one response for each
+   * request, in the order of the requests, once its valid events are in the queue. Many batches may
+   * be on their way at once; they are queued in the order of the requests. When the collector has
+   * too much in flight, or the client does not read its responses, it stops reading.
+   *
+   * A batch that is refused as a whole (batch_id is no UUID or was used for other events, bytes that
+   * are no request, too many events) or cannot be queued (queue full or out of reach) ends the stream
+   * with a status, after every batch before it has been answered. So it is the first batch without a
+   * response; the message names it, too, by its position in the stream, from 0. Batches behind it
+   * may be in the queue or not. Send every batch without a response again, in order, on a new stream
+   * and under its batch_id, which queues it once; leave out the first one where the status says not
+   * to send it again. A request above the size limit ends the stream at once with RESOURCE_EXHAUSTED:
+   * batches before it may be queued without a response.
    *
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE (one batch means the same in both methods)
    * buf:lint:ignore RPC_REQUEST_STANDARD_NAME (one batch means the same in both methods)
@@ -821,8 +832,19 @@ export interface EventServiceServer extends UntypedServiceImplementation {
    */
   publishEvents: handleUnaryCall<PublishEventsRequest, PublishEventsResponse>;
   /**
-   * Publishes batches and acknowledges each one while the stream goes on, in the order of the
-   * requests.
+   * Publishes batches and acknowledges each one while the stream goes on: one response for each
+   * request, in the order of the requests, once its valid events are in the queue. Many batches may
+   * be on their way at once; they are queued in the order of the requests. When the collector has
+   * too much in flight, or the client does not read its responses, it stops reading.
+   *
+   * A batch that is refused as a whole (batch_id is no UUID or was used for other events, bytes that
+   * are no request, too many events) or cannot be queued (queue full or out of reach) ends the stream
+   * with a status, after every batch before it has been answered. So it is the first batch without a
+   * response; the message names it, too, by its position in the stream, from 0. Batches behind it
+   * may be in the queue or not. Send every batch without a response again, in order, on a new stream
+   * and under its batch_id, which queues it once; leave out the first one where the status says not
+   * to send it again. A request above the size limit ends the stream at once with RESOURCE_EXHAUSTED:
+   * batches before it may be queued without a response.
    *
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE (one batch means the same in both methods)
    * buf:lint:ignore RPC_REQUEST_STANDARD_NAME (one batch means the same in both methods)
@@ -879,8 +901,19 @@ export interface EventServiceClient extends Client {
     callback: (error: ServiceError | null, response: PublishEventsResponse) => void,
   ): ClientUnaryCall;
   /**
-   * Publishes batches and acknowledges each one while the stream goes on, in the order of the
-   * requests.
+   * Publishes batches and acknowledges each one while the stream goes on: one response for each
+   * request, in the order of the requests, once its valid events are in the queue. Many batches may
+   * be on their way at once; they are queued in the order of the requests. When the collector has
+   * too much in flight, or the client does not read its responses, it stops reading.
+   *
+   * A batch that is refused as a whole (batch_id is no UUID or was used for other events, bytes that
+   * are no request, too many events) or cannot be queued (queue full or out of reach) ends the stream
+   * with a status, after every batch before it has been answered. So it is the first batch without a
+   * response; the message names it, too, by its position in the stream, from 0. Batches behind it
+   * may be in the queue or not. Send every batch without a response again, in order, on a new stream
+   * and under its batch_id, which queues it once; leave out the first one where the status says not
+   * to send it again. A request above the size limit ends the stream at once with RESOURCE_EXHAUSTED:
+   * batches before it may be queued without a response.
    *
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE (one batch means the same in both methods)
    * buf:lint:ignore RPC_REQUEST_STANDARD_NAME (one batch means the same in both methods)

@@ -58,16 +58,16 @@ const table = {
   },
   mode: {
     value: 'MODE',
-    default: 'stream',
+    default: 'batch',
     description:
-      'stream (StreamEvents, one event a message) or unary (PublishEvents, a batch a request)',
+      'batch (PublishEventStream, batches acknowledged one by one), stream (StreamEvents, one event a message) or unary (PublishEvents, one batch a call)',
   },
   'batch-size': {
     value: 'N',
     default: '500',
     min: 1,
     max: 10_000,
-    description: 'events in a request of --mode unary',
+    description: 'events in a batch of --mode batch and --mode unary',
   },
   timeout: {
     value: 'SECONDS',

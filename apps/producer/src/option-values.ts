@@ -39,7 +39,7 @@ export class OptionValues {
   oneOf<T extends string>(name: OptionName, values: readonly T[]): T {
     const text = this.#given.get(name) ?? OPTIONS[name].default ?? '';
     const value = values.find((candidate) => candidate === text);
-    if (value === undefined) this.#wrong(name, values.join(' or '), text);
+    if (value === undefined) this.#wrong(name, oneOfThese(values), text);
     return value ?? (text as T);
   }
 
@@ -69,4 +69,9 @@ export class OptionValues {
   #wrong(name: OptionName, expected: string, got: string): void {
     this.#problems.push(`--${name}: expected ${expected}, got ${shownValue(got)}`);
   }
+}
+
+/** "a", "a or b", "a, b or c" */
+function oneOfThese(values: readonly string[]): string {
+  return values.join(', ').replace(/, ([^,]*)$/, ' or $1');
 }

@@ -3,16 +3,16 @@ import fc from 'fast-check';
 import {
   ScriptedCollector,
   endAfter,
+  failAfter,
   failure,
   summaryOf,
-  type StreamHandler,
-  type UnaryHandler,
+  type CollectorScript,
 } from './testing/scripted-collector';
 import { startRun, until } from './testing/run';
 
 describe('a run', () => {
   let collector: ScriptedCollector | undefined;
-  const collect = async (script: { streams?: StreamHandler[]; requests?: UnaryHandler[] } = {}) => {
+  const collect = async (script: CollectorScript = {}) => {
     collector = await new ScriptedCollector(script).start();
     return collector;
   };
@@ -57,7 +57,7 @@ describe('a run', () => {
     expect((await run.outcome).early?.why).toBe('interrupted');
   });
 
-  it.each(['stream', 'unary'])(
+  it.each(['batch', 'stream', 'unary'])(
     'sends nothing more once interrupted, and awaits the answers to what it sent (%s)',
     async (mode) => {
       const { address, received } = await collect();
@@ -87,11 +87,15 @@ describe('a run', () => {
     expect(run.tally).toMatchObject({ sent: 10, unknown: 10, resent: 0 });
   });
 
-  it.each(['stream', 'unary'])(
+  it.each(['batch', 'stream', 'unary'])(
     'ends at once when interrupted twice, with what was sent unknown (%s)',
     async (mode) => {
       const silent = () => undefined;
-      const { address } = await collect({ streams: [silent], requests: [silent] });
+      const { address } = await collect({
+        streams: [silent],
+        batchStreams: [silent],
+        requests: [silent],
+      });
       const run = startRun(address, ['--mode', mode, '--count', '100']);
       await until(() => run.tally.sent === 100);
       run.interrupt();
@@ -121,7 +125,7 @@ describe('a run', () => {
         }),
       ],
     });
-    const run = startRun(address, ['--count', '10000', '--timeout', '1.5']);
+    const run = startRun(address, ['--mode', 'stream', '--count', '10000', '--timeout', '1.5']);
     expect((await run.outcome).early?.why).toBe('stalled');
     const { sent, acknowledged, unknown } = run.tally;
     expect(acknowledged + unknown).toBe(sent);
@@ -149,12 +153,37 @@ describe('a run', () => {
           }),
         );
         const { address } = await collect({ streams });
-        const run = startRun(address, ['--count', '400', '--seed', '1']);
+        const run = startRun(address, ['--mode', 'stream', '--count', '400', '--seed', '1']);
         expect((await run.outcome).early).toBeUndefined();
         const { sent, acknowledged, rejected, failed, unknown } = run.tally;
         expect({ sent, failed, unknown }).toEqual({ sent: 400, failed: 0, unknown: 0 });
         expect(acknowledged + rejected).toBe(400);
         expect(new Set(collector?.received.map(({ eventId }) => eventId)).size).toBe(400);
+        collector?.stop();
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  /** What a stream of batches may meet after some answers, with some batches unanswered. */
+  const batchFate = fc.record({
+    answered: fc.integer({ min: 0, max: 10 }),
+    unanswered: fc.integer({ min: 1, max: 10 }),
+    code: fc.constantFrom(status.UNAVAILABLE, status.CANCELLED, status.RESOURCE_EXHAUSTED),
+  });
+
+  it('accounts for every event whatever streams of batches meet, and loses none', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(batchFate, { maxLength: 5 }), async (fates) => {
+        const batchStreams = fates.map(({ answered, unanswered, code }) =>
+          failAfter(answered, unanswered, failure(code, 'broken', { retryDelayMs: 1 })),
+        );
+        const { address } = await collect({ batchStreams });
+        const run = startRun(address, ['--count', '400', '--batch-size', '10', '--seed', '1']);
+        expect((await run.outcome).early).toBeUndefined();
+        expect(run.tally).toMatchObject({ sent: 400, acknowledged: 400, failed: 0, unknown: 0 });
+        const ids = new Set(collector?.batchStreams.flat().map(({ batchId }) => batchId));
+        expect(ids.size).toBe(40);
         collector?.stop();
       }),
       { numRuns: 15 },

@@ -33,7 +33,7 @@ describe('the command line', () => {
       rate: 0,
       collector: DEFAULT_ADDRESS,
       connections: 1,
-      mode: 'stream',
+      mode: 'batch',
       batchSize: 500,
       timeoutMs: 30_000,
       json: false,
@@ -79,7 +79,7 @@ describe('the command line', () => {
       'unexpected argument "1"',
       '--types needs a value: --types LIST',
       '--count: expected a whole number from 1 to 1000000000, got "x"',
-      '--mode: expected stream or unary, got "foo"',
+      '--mode: expected batch, stream or unary, got "foo"',
       '--timeout: expected a number from 0.1 to 600, got "0"',
     ]);
   });
@@ -140,7 +140,7 @@ describe('the command line', () => {
 
   it('keeps a value from forging lines of the terminal', () => {
     expect(problemsOf(['--mode', '\u001b[2Jx\nproducer: fine'])).toEqual([
-      '--mode: expected stream or unary, got "\\u001b[2Jx\\nproducer: fine"',
+      '--mode: expected batch, stream or unary, got "\\u001b[2Jx\\nproducer: fine"',
     ]);
     expect(problemsOf(['\u001b[2J'])[0]).not.toContain('\u001b');
     expect(problemsOf(['--\u001b[2J'])[0]).not.toContain('\u001b');

@@ -6,7 +6,7 @@ import { Tally } from './tally';
 
 describe('the report', () => {
   const inputOf = (tally: Tally, changes: Partial<ReportInput> = {}): ReportInput => {
-    const options = parseOptions([], 'localhost:50051');
+    const options = parseOptions(['--mode', 'stream'], 'localhost:50051');
     if (options === 'help') throw new Error('no help was asked for');
     const outcome: RunOutcome = { early: undefined, seconds: 2 };
     const rest = { badLines: 0, readError: undefined, total: 10_000 };

@@ -2,6 +2,7 @@ import { escapeUnprintable } from '@event-pipeline/runtime';
 import type { EarlyEnd, RunOutcome } from './produce';
 import type { ProducerOptions } from './producer-options';
 import { grouped } from './progress';
+import type { SendMode } from './send-mode';
 import { SEND_MODES } from './send-modes';
 import type { ReportedRejection, Tally } from './tally';
 
@@ -31,7 +32,7 @@ export interface Report {
   readonly eventsPerSecond: number;
   readonly acknowledgementLatency: {
     /** What one sample is. */
-    readonly unit: 'stream' | 'request';
+    readonly unit: SendMode['unit'];
     readonly samples: number;
     readonly p50Ms: number | null;
     readonly p99Ms: number | null;
@@ -128,7 +129,8 @@ function latencyLine({ mode, acknowledgementLatency }: Report): string {
   const { samples, p50Ms, p99Ms, unit } = acknowledgementLatency;
   const label = `acknowledgement latency (${SEND_MODES[mode].latency})`;
   if (p50Ms === null || p99Ms === null) return `  ${label}: nothing was answered`;
-  const of = `${grouped(samples)} ${unit}${samples === 1 ? '' : 's'}`;
+  const units = unit === 'batch' ? 'batches' : `${unit}s`;
+  const of = `${grouped(samples)} ${samples === 1 ? unit : units}`;
   return `  ${label}, ${of}: p50 ${shownMs(p50Ms)}, p99 ${shownMs(p99Ms)}`;
 }
 

@@ -1,4 +1,4 @@
-import { status, type ServiceError } from '@grpc/grpc-js';
+import { status, type StatusObject } from '@grpc/grpc-js';
 import {
   STATUS_DETAILS_KEY,
   decodeStatusDetails,
@@ -33,7 +33,7 @@ const NEVER_STORED = new Set([
 ]);
 
 /** Reads what a failed call means, by the table of docs/errors.md. */
-export function readFailure(error: ServiceError, call: 'stream' | 'unary'): CallFailure {
+export function readFailure(error: StatusObject, call: 'stream' | 'unary'): CallFailure {
   const details = detailsOf(error);
   const action = actionOf(error, details);
   return {
@@ -44,14 +44,14 @@ export function readFailure(error: ServiceError, call: 'stream' | 'unary'): Call
   };
 }
 
-function detailsOf(error: ServiceError): StatusDetails {
+function detailsOf(error: StatusObject): StatusDetails {
   // Errors that grpc-js makes itself may lack metadata, whatever the type says.
-  const metadata: ServiceError['metadata'] | undefined = error.metadata;
+  const metadata: StatusObject['metadata'] | undefined = error.metadata;
   const [trailer] = metadata?.get(STATUS_DETAILS_KEY) ?? [];
   return Buffer.isBuffer(trailer) ? decodeStatusDetails(trailer) : {};
 }
 
-function actionOf(error: ServiceError, details: StatusDetails): FailureAction {
+function actionOf(error: StatusObject, details: StatusDetails): FailureAction {
   switch (error.code) {
     case status.UNAVAILABLE:
     case status.DEADLINE_EXCEEDED:

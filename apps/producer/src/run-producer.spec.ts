@@ -7,7 +7,12 @@ import { RejectionCode } from '@event-pipeline/contracts';
 import type { Report } from './report';
 import { runCommand } from './testing/fake-host';
 import { until } from './testing/run';
-import { ScriptedCollector, failure, summaryOf } from './testing/scripted-collector';
+import {
+  ScriptedCollector,
+  failure,
+  summaryOf,
+  type BatchStreamHandler,
+} from './testing/scripted-collector';
 
 describe('the producer command', () => {
   let collector: ScriptedCollector;
@@ -21,9 +26,10 @@ describe('the producer command', () => {
   });
   afterEach(() => collector.stop());
 
-  it('streams 10,000 events of two types by default to COLLECTOR_ADDRESS: exit code 0', async () => {
+  it('streams 10,000 events of two types, in batches, by default to COLLECTOR_ADDRESS: exit code 0', async () => {
     const run = runCommand([], { address: collector.address });
     expect(await run.exited).toBe(0);
+    expect(collector.batchStreams.flat()).toHaveLength(20);
     expect(collector.received).toHaveLength(10_000);
     expect(collector.received.map(({ type }) => type).slice(0, 3)).toEqual([
       'page_view',
@@ -42,7 +48,7 @@ describe('the producer command', () => {
     expect(await run.exited).toBe(0);
     const report = JSON.parse(run.stdout()) as Report;
     expect(report).toMatchObject({ ok: true, early: null, total: 20, sent: 20, acknowledged: 20 });
-    expect(report.acknowledgementLatency).toMatchObject({ unit: 'stream', samples: 1 });
+    expect(report.acknowledgementLatency).toMatchObject({ unit: 'batch', samples: 1 });
     expect(run.stderr()).toBe('');
   });
 
@@ -98,7 +104,7 @@ describe('the producer command', () => {
     async (name, reason) => {
       const run = runCommand(['--file', join(folder, name)], { address: collector.address });
       expect(await run.exited).toBe(2);
-      expect(collector.streams).toHaveLength(0);
+      expect(collector.received).toHaveLength(0);
       expect(run.stdout()).toBe('');
       expect(run.stderr()).toMatch(new RegExp(`^producer: --file: cannot read ".*${reason}`));
     },
@@ -116,7 +122,7 @@ describe('the producer command', () => {
         },
       ],
     }).start();
-    const run = runCommand(['--count', '3'], { address: collector.address });
+    const run = runCommand(['--mode', 'stream', '--count', '3'], { address: collector.address });
     expect(await run.exited).toBe(1);
     expect(run.stdout()).toContain('Server response: { success: false }');
     expect(run.stdout()).toContain('event 2, id "x": INVALID_EVENT_ID: not a UUID');
@@ -130,6 +136,21 @@ describe('the producer command', () => {
     const run = runCommand(['--mode', 'unary'], { address: collector.address });
     expect(await run.exited).toBe(1);
     expect(run.stderr()).toBe('producer: UNIMPLEMENTED: no such method\n');
+    expect(run.stdout()).not.toContain('Finished');
+  });
+
+  it('names the modes to use where the collector takes no streams of batches: exit code 1', async () => {
+    collector.stop();
+    const refuse: BatchStreamHandler = (call) => {
+      call.emit('error', failure(status.UNIMPLEMENTED, 'no such method'));
+    };
+    collector = await new ScriptedCollector({ batchStreams: [refuse] }).start();
+    const run = runCommand([], { address: collector.address });
+    expect(await run.exited).toBe(1);
+    expect(run.stderr()).toBe(
+      'producer: UNIMPLEMENTED: no such method; this collector takes no streams of batches: ' +
+        'use --mode stream or --mode unary\n',
+    );
     expect(run.stdout()).not.toContain('Finished');
   });
 

@@ -24,7 +24,7 @@ export interface Lane {
 }
 
 export interface LaneLimits {
-  /** Events in one unary request. */
+  /** Events in one batch. */
   readonly batchSize: number;
   /** Bytes kept until they are acknowledged; one event may exceed it. */
   readonly windowBytes: number;
@@ -35,7 +35,7 @@ export interface LaneLimits {
 /** A way of getting events to the collector and learning what became of them. */
 export interface SendMode {
   /** What one acknowledgement answers; the latency is measured a `unit`. */
-  readonly unit: 'stream' | 'request';
+  readonly unit: 'batch' | 'stream' | 'request';
   /** From where to where the acknowledgement latency is measured. */
   readonly latency: string;
   /**

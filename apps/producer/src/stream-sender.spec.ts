@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { status } from '@grpc/grpc-js';
 import { RejectionCode } from '@event-pipeline/contracts';
+import type { EventSource } from './event-source';
 import {
   ScriptedCollector,
   drainAfter,
@@ -9,7 +10,7 @@ import {
   summaryOf,
   type StreamHandler,
 } from './testing/scripted-collector';
-import { ndjsonFrom, startRun, until } from './testing/run';
+import { ndjsonFrom, startRun as startRunIn, until } from './testing/run';
 
 describe('sending by StreamEvents', () => {
   let collector: ScriptedCollector;
@@ -18,6 +19,8 @@ describe('sending by StreamEvents', () => {
     return collector;
   };
   afterEach(() => collector.stop());
+  const startRun = (address: string, args: readonly string[], source?: EventSource) =>
+    startRunIn(address, ['--mode', 'stream', ...args], source);
 
   const positions = (seeded: readonly { timestamp: number }[]) =>
     seeded.map(({ timestamp }) => timestamp - Date.UTC(2025, 0, 1) + 1);

@@ -1,12 +1,9 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import { Metadata } from '@grpc/grpc-js';
 import type { PublishEventsRequest, PublishEventsResponse } from '@event-pipeline/contracts';
-import type { OutgoingEvent } from './event-source';
+import { settleBatch, takeBatch, type OutgoingBatch } from './outgoing-batch';
 import { readFailure, retryDelayMs } from './retry-rules';
 import type { Lane, SendMode } from './send-mode';
-
-/** Most bytes in a request before its last event; the collector takes 4 MiB. */
-const MAX_REQUEST_BYTES = 1_048_576;
 
 type Answer =
   | { readonly response: PublishEventsResponse; readonly error?: undefined }
@@ -22,16 +19,16 @@ export const unaryMode: SendMode = {
   send: async (lane) => {
     const { feed, limits } = lane;
     while (!feed.ended) {
-      const events = feed.take(limits.batchSize, Math.min(MAX_REQUEST_BYTES, limits.windowBytes));
-      if (events.length === 0) await feed.wait(Infinity);
-      else await publish(events, lane);
+      const batch = takeBatch(lane, limits.windowBytes);
+      if (batch === undefined) await feed.wait(Infinity);
+      else await publish(batch, lane);
     }
   },
 };
 
-async function publish(events: readonly OutgoingEvent[], lane: Lane): Promise<void> {
+async function publish(batch: OutgoingBatch, lane: Lane): Promise<void> {
   const { tally, clock, random } = lane;
-  const request = { batchId: random.uuid(), events: events.map(({ event }) => event) };
+  const { request, events } = batch;
   const sentAt = clock.monotonic();
   tally.sent += events.length;
   let ambiguous = false;
@@ -39,7 +36,7 @@ async function publish(events: readonly OutgoingEvent[], lane: Lane): Promise<vo
     const { response, error } = await call(request, lane);
     if (response !== undefined) {
       tally.latency.record(clock.monotonic() - sentAt);
-      return noteAnswer(response, events, lane);
+      return settleBatch(batch, response, tally);
     }
     const failure = readFailure(error, 'unary');
     ambiguous ||= failure.ambiguous;
@@ -76,14 +73,4 @@ function call(request: PublishEventsRequest, lane: Lane): Promise<Answer> {
     giveUp.addEventListener('abort', cancel, { once: true });
     if (giveUp.aborted) cancel();
   });
-}
-
-function noteAnswer(
-  { accepted, rejections }: PublishEventsResponse,
-  events: readonly OutgoingEvent[],
-  { tally }: Lane,
-): void {
-  const counted = Math.min(Math.max(0, accepted), events.length);
-  const counts = { accepted: counted, rejected: events.length - counted };
-  tally.answer(counts, rejections, (index) => events[index]?.position);
 }

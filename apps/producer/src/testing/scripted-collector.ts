@@ -3,6 +3,7 @@ import {
   Server,
   ServerCredentials,
   status,
+  type ServerDuplexStream,
   type ServerReadableStream,
   type sendUnaryData,
 } from '@grpc/grpc-js';
@@ -23,10 +24,20 @@ export type StreamHandler = (
   answer: sendUnaryData<StreamSummary>,
 ) => void;
 
+export type BatchStreamHandler = (
+  call: ServerDuplexStream<PublishEventsRequest, PublishEventsResponse>,
+) => void;
+
 export type UnaryHandler = (
   request: PublishEventsRequest,
   answer: sendUnaryData<PublishEventsResponse>,
 ) => void;
+
+export interface CollectorScript {
+  readonly streams?: readonly StreamHandler[];
+  readonly batchStreams?: readonly BatchStreamHandler[];
+  readonly requests?: readonly UnaryHandler[];
+}
 
 /**
  * A real gRPC server that does what a test says: its n-th call is served by the n-th handler, and
@@ -35,16 +46,20 @@ export type UnaryHandler = (
 export class ScriptedCollector {
   /** The events of each stream, in the order of the calls; grows while a stream goes on. */
   readonly streams: Event[][] = [];
+  /** The batches of each stream of batches, in the order of the calls. */
+  readonly batchStreams: PublishEventsRequest[][] = [];
   readonly requests: PublishEventsRequest[] = [];
   /** The connections that streams came over. */
   readonly peers = new Set<string>();
   readonly #streamScript: StreamHandler[];
+  readonly #batchScript: BatchStreamHandler[];
   readonly #unaryScript: UnaryHandler[];
   #server: Server | undefined;
   #port = 0;
 
-  constructor(script: { streams?: StreamHandler[]; requests?: UnaryHandler[] } = {}) {
+  constructor(script: CollectorScript = {}) {
     this.#streamScript = [...(script.streams ?? [])];
+    this.#batchScript = [...(script.batchStreams ?? [])];
     this.#unaryScript = [...(script.requests ?? [])];
   }
 
@@ -54,7 +69,8 @@ export class ScriptedCollector {
 
   /** Every event that arrived, in order, those sent again included. */
   get received(): Event[] {
-    return [...this.streams.flat(), ...this.requests.flatMap(({ events }) => events)];
+    const batches = [...this.batchStreams.flat(), ...this.requests];
+    return [...this.streams.flat(), ...batches.flatMap(({ events }) => events)];
   }
 
   /** Listens: on a free port the first time, on the same one after a stop. */
@@ -93,7 +109,15 @@ export class ScriptedCollector {
         const handler = this.#unaryScript.shift() ?? acceptRequest;
         handler(request, answer);
       },
-      publishEventStream: (call) => call.end(),
+      publishEventStream: (call) => {
+        const received: PublishEventsRequest[] = [];
+        this.batchStreams.push(received);
+        this.peers.add(call.getPeer());
+        call.on('data', (request: PublishEventsRequest) => received.push(request));
+        call.on('error', () => undefined);
+        const handler = this.#batchScript.shift() ?? acceptBatches;
+        handler(call);
+      },
     };
   }
 }
@@ -118,9 +142,37 @@ export const acceptStream: StreamHandler = (call, answer) => {
   call.on('end', () => answer(null, summaryOf({ accepted })));
 };
 
-export const acceptRequest: UnaryHandler = ({ batchId, events }, answer) => {
-  answer(null, { batchId, accepted: events.length, rejections: [], duplicate: false });
+/** The answer to a batch that is accepted as a whole. */
+export function accepted({ batchId, events }: PublishEventsRequest): PublishEventsResponse {
+  return { batchId, accepted: events.length, rejections: [], duplicate: false };
+}
+
+export const acceptBatches: BatchStreamHandler = (call) => {
+  call.on('data', (request: PublishEventsRequest) => call.write(accepted(request)));
+  call.on('end', () => call.end());
 };
+
+/**
+ * Answers `answered` batches, then waits until `unanswered` more have come and ends the stream with
+ * the error; a stream that has fewer ends well.
+ */
+export function failAfter(
+  answered: number,
+  unanswered: number,
+  error: ReturnType<typeof failure>,
+): BatchStreamHandler {
+  return (call) => {
+    let seen = 0;
+    call.on('data', (request: PublishEventsRequest) => {
+      seen += 1;
+      if (seen <= answered) call.write(accepted(request));
+      if (seen === answered + unanswered) call.emit('error', error);
+    });
+    call.on('end', () => call.end());
+  };
+}
+
+export const acceptRequest: UnaryHandler = (request, answer) => answer(null, accepted(request));
 
 /** A status as the collector sends it, with its details in the trailer. */
 export function failure(code: status, message: string, details: StatusDetails = {}) {

@@ -40,12 +40,12 @@ export class Pipeline {
     });
   }
 
-  /** Kills the collector once it has acknowledged so many more events, and starts another one. */
-  async replaceCollector(afterEvents) {
+  /** Ends the collector once it has acknowledged so many events, and starts another one. */
+  async replaceCollector(afterEvents, signal) {
     await this.#collector.until(`${afterEvents} events are acknowledged`, async () => {
       return (await this.metric('pipeline_events_accepted_total')) >= afterEvents;
     });
-    await this.#collector.kill();
+    await this.#collector.end(signal);
     await this.startCollector();
   }
 
@@ -80,8 +80,8 @@ export class Pipeline {
   }
 
   async stop() {
-    await this.#worker?.kill();
-    await this.#collector?.kill();
+    await this.#worker?.end('SIGKILL');
+    await this.#collector?.end('SIGKILL');
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
@@ -110,8 +110,8 @@ class Program {
     );
   }
 
-  async kill() {
-    this.#child.kill('SIGKILL');
+  async end(signal) {
+    this.#child.kill(signal);
     await this.#exited;
   }
 

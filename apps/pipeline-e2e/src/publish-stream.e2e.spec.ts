@@ -1,9 +1,10 @@
 import { SeededRandom } from '@event-pipeline/runtime/testing';
 import { eventIds, writeEventsFile } from './harness/events-file';
-import { runProducer, startCollector } from './harness/program';
-import { ENGINES } from './harness/queue-engine';
+import { runProducer, startCollector, startProducer } from './harness/program';
+import { ENGINES, type QueueEngine } from './harness/queue-engine';
 import { Scratch } from './harness/scratch';
 import { TcpProxy, type FaultPlan } from './harness/tcp-proxy';
+import { until } from './harness/until';
 
 const BATCHES = 1_000;
 const BATCH_SIZE = 50;
@@ -47,13 +48,41 @@ describe.each(ENGINES)('a stream of batches on the %s engine', (_, createEngine)
     const stats = await engine.stats();
     expect(stats.duplicateBatches).toBeGreaterThan(0);
     expect(stats).toMatchObject({ enqueued: count, pending: count });
-    const queued = await engine.eventIds();
-    const sent = eventIds(count);
-    const wrong = sent.findIndex((id, at) => queued[at] !== id);
-    expect({ queued: queued.length, different: new Set(queued).size, wrong }).toEqual({
-      queued: count,
-      different: count,
-      wrong: -1,
-    });
+    await expectEachOnce(engine, count);
   }, 180_000);
+
+  it.each(['SIGKILL', 'SIGTERM'] as const)(
+    'whose collector ends by %s in the middle puts each event into the queue exactly once, in order',
+    async (signal) => {
+      const count = 60_000;
+      const engine = await createEngine(scratch);
+      const file = await writeEventsFile(count, scratch);
+      const collector = await startCollector(engine.variables, scratch);
+
+      const args = ['--mode', 'batch', '--rate', '30000', '--file', file];
+      const producer = startProducer(collector.address, args, scratch);
+      await until('events arrive', async () => (await engine.stats()).enqueued > 5_000);
+      collector.program.signal(signal);
+      await collector.program.exited;
+      expect((await engine.stats()).enqueued).toBeLessThan(count);
+      const port = collector.address.split(':')[1] ?? '';
+      await startCollector({ ...engine.variables, COLLECTOR_PORT: port }, scratch);
+
+      expect(await producer.exited).toEqual({ code: 0, signal: null });
+      expect(JSON.parse(producer.stdout)).toMatchObject({ sent: count, acknowledged: count });
+      await expectEachOnce(engine, count);
+    },
+    120_000,
+  );
 });
+
+/** The queue holds the first `count` events, each once and in the order in which they were sent. */
+async function expectEachOnce(engine: QueueEngine, count: number): Promise<void> {
+  const queued = await engine.eventIds();
+  const wrong = eventIds(count).findIndex((id, at) => queued[at] !== id);
+  expect({ queued: queued.length, different: new Set(queued).size, wrong }).toEqual({
+    queued: count,
+    different: count,
+    wrong: -1,
+  });
+}

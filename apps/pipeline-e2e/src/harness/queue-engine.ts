@@ -1,6 +1,13 @@
 import { systemClock, systemRandom } from '@event-pipeline/runtime';
 import { createLogSink } from '@event-pipeline/telemetry/testing';
-import type { Queue, QueueStats } from '@event-pipeline/queue';
+import { decodeStoredEvent } from '@event-pipeline/contracts';
+import {
+  MAX_BATCH_BYTES,
+  MAX_BATCH_EVENTS,
+  type Lease,
+  type Queue,
+  type QueueStats,
+} from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
 import { expectConserved, startRedisServer, type RedisServer } from '@event-pipeline/queue/testing';
 import type { Scratch } from './scratch';
@@ -11,6 +18,8 @@ export interface QueueEngine {
   /** The variables that lead a program to it. */
   readonly variables: Readonly<Record<string, string>>;
   stats(): Promise<QueueStats>;
+  /** The ids of all pending events, oldest first; an event that is there twice appears twice. */
+  eventIds(): Promise<readonly string[]>;
   /**
    * Waits until every event ever enqueued is done or dead and no lease is left, checks that none
    * was lost on the way, and returns the last figures.
@@ -45,6 +54,7 @@ async function engineAt(queueUrl: string, scratch: Scratch): Promise<QueueEngine
   return {
     variables: { QUEUE_URL: queueUrl },
     stats,
+    eventIds: () => pendingIds(queue),
     drained: async () => {
       const last = await until('the queue is empty', async () => {
         const now = await stats();
@@ -55,6 +65,27 @@ async function engineAt(queueUrl: string, scratch: Scratch): Promise<QueueEngine
       return last;
     },
   };
+}
+
+/** Leases everything, looks, and gives it back where it was. */
+async function pendingIds(queue: Queue): Promise<readonly string[]> {
+  const leases: Lease[] = [];
+  for (;;) {
+    const { lease } = await queue.receive({
+      partition: 0,
+      leaseId: systemRandom.uuid(),
+      maxEvents: MAX_BATCH_EVENTS,
+      maxBytes: MAX_BATCH_BYTES,
+      leaseMs: 60_000,
+      isolated: 'skip',
+    });
+    if (lease === undefined) break;
+    leases.push(lease);
+  }
+  for (const lease of leases.toReversed()) await queue.release(lease);
+  return leases.flatMap(({ deliveries }) =>
+    deliveries.map(({ body }) => decodeStoredEvent(body).eventId),
+  );
 }
 
 function openQueue(queueUrl: string): Promise<Queue> {

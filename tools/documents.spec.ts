@@ -13,7 +13,7 @@ const rootDocuments = readdirSync(root).filter((name) => name.endsWith('.md'));
 const moreDocuments = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.md'))
   .map((name) => join('docs', name));
-const documents = [...rootDocuments, ...moreDocuments];
+const documents = [...rootDocuments, ...moreDocuments, 'examples/clients/README.md'];
 
 const readDocument = (path: string) => readFileSync(join(root, path), 'utf8');
 const withoutBlocks = (text: string) => text.replace(/^```[^]*?^```$/gm, '');

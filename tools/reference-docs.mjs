@@ -3,6 +3,7 @@
 // the code block after "<!-- file: PATH -->".
 //
 //   node tools/reference-docs.mjs               writes them
+//   node tools/reference-docs.mjs FILE          writes those of that file only
 //   node tools/reference-docs.mjs --check       names each document that is out of date, exit code 1
 //   node tools/reference-docs.mjs --check FILE  looks at that file instead
 //   node tools/reference-docs.mjs --facts       prints what the code declares, as JSON
@@ -13,7 +14,7 @@ import { readFacts } from './reference-docs/facts.mjs';
 import { TABLES } from './reference-docs/tables.mjs';
 import { inWorkspace } from './workspace/paths.mjs';
 
-const DOCUMENTS = ['README.md', 'docs/configuration.md', 'docs/metrics.md'];
+const DOCUMENTS = ['README.md', 'docs/api.md', 'docs/configuration.md', 'docs/metrics.md'];
 
 const TABLE = /(<!-- generated: (\S+) -->\n)[^]*?(<!-- end of \2 -->)/g;
 const FILE = /(<!-- file: (\S+) -->\n\n```\w*\n)[^]*?(```)/g;
@@ -31,7 +32,9 @@ async function upToDate(text, facts) {
   return format(filled, { ...options, parser: 'markdown' });
 }
 
-async function main([mode, ...files]) {
+async function main(args) {
+  const mode = args.find((arg) => arg.startsWith('--'));
+  const files = args.filter((arg) => arg !== mode);
   const facts = await readFacts();
   if (mode === '--facts') {
     console.log(JSON.stringify(facts));

@@ -45,6 +45,13 @@ describe('the tables and examples in the documents', () => {
       row('COLLECTOR_PORT'),
       (line: string) => line.replace('50051', '50052'),
     ],
+    [
+      'another meaning of a field of the contract',
+      'docs/api.md',
+      row('batch_id'),
+      (line: string) => line.replace('15 minutes', '16 minutes'),
+    ],
+    ['a method that is missing', 'docs/api.md', '/event.EventService/PublishEvents`', () => ''],
     ['an option that is missing', 'docs/configuration.md', '`--rate N`', () => ''],
     [
       'another meaning of a metric',

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { build } from 'esbuild';
 import { inWorkspace } from '../workspace/paths.mjs';
+import { readContract } from './contract.mjs';
 
 /** Which definition each program reads. */
 const PROGRAMS = {
@@ -11,8 +12,8 @@ const PROGRAMS = {
 };
 
 /**
- * What the code declares: the variables of each program, the producer's options, the metrics and the
- * error codes. Read from the sources, so nothing has to be built before.
+ * What the code declares: the variables of each program, the producer's options, the metrics, the
+ * error codes and the contract. Read from the sources, so nothing has to be built before.
  */
 export async function readFacts() {
   const { describeConfig, ERROR_CODES, OPTIONS, METRICS, ...definitions } = await load([
@@ -28,7 +29,7 @@ export async function readFacts() {
     ]),
   );
   const metrics = Object.values(METRICS);
-  return { programs, options: OPTIONS, metrics, errorCodes: ERROR_CODES };
+  return { programs, options: OPTIONS, metrics, errorCodes: ERROR_CODES, contract: readContract() };
 }
 
 /** Runs TypeScript lines as if they stood in a file at the root of the workspace. */

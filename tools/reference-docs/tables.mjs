@@ -1,3 +1,6 @@
+import { CONTRACT_TABLES } from './contract-tables.mjs';
+import { code, sentence, table } from './markdown.mjs';
+
 /** The variables that a first day needs, in the order of the README. */
 const ESSENTIAL = [
   'QUEUE_URL',
@@ -16,6 +19,7 @@ const ESSENTIAL = [
 
 /** Every table by its name in the markers: facts in, Markdown out. */
 export const TABLES = {
+  ...CONTRACT_TABLES,
   'essential-variables': ({ programs }) => {
     const rows = ESSENTIAL.map((name) => {
       const readers = Object.keys(programs).filter((program) => find(programs, program, name));
@@ -88,17 +92,4 @@ function metricTable(metrics) {
     help,
   ]);
   return table(['Metric', 'Type', 'Labels', 'Meaning'], rows);
-}
-
-function table(head, rows) {
-  const line = (cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
-function code(text) {
-  return `\`${text}\``;
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -70,7 +70,8 @@ describe.each(ENGINES)('crashes on the %s engine', (_, createEngine) => {
       const collector = await startCollector(engine.variables, scratch);
       await startWorker({ ...engine.variables, ...record.variables }, scratch);
 
-      const producer = startProducer(collector.address, ['--file', file], scratch);
+      const args = ['--mode', 'stream', '--file', file];
+      const producer = startProducer(collector.address, args, scratch);
       await until('events arrive', async () => (await engine.stats()).enqueued > 5_000);
       collector.program.signal(signal);
       expect(await collector.program.exited).toEqual(exit);
@@ -149,7 +150,7 @@ describe('crashes of Redis', () => {
     const { address } = await startCollector(variables, scratch);
     await startWorker({ ...variables, ...record.variables }, scratch);
 
-    const producer = startProducer(address, ['--file', file], scratch);
+    const producer = startProducer(address, ['--mode', 'stream', '--file', file], scratch);
     for (const enqueued of [5_000, 25_000]) {
       await until('events arrive', async () => (await engine.stats()).enqueued > enqueued);
       await engine.redis.kill9();

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import * as grpc from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { startCollector } from './harness/program';
-import { redisEngine } from './harness/queue-engine';
+import { embeddedEngine, redisEngine } from './harness/queue-engine';
 import { Scratch } from './harness/scratch';
 
 const run = promisify(execFile);
@@ -93,5 +94,40 @@ describe('clients without the proto file', () => {
     );
     expect(JSON.parse(health)).toEqual({ status: 'SERVING' });
     expect((await engine.stats()).pending).toBe(1);
+  });
+
+  it('stream batches and single events from standard input with buf curl', async () => {
+    const engine = await embeddedEngine(scratch);
+    const { address } = await startCollector(engine.variables, scratch);
+    const stream = async (method: string, input: string) => {
+      const curl = run(join(WORKSPACE, 'node_modules/.bin/buf'), [
+        ...['curl', '--protocol', 'grpc', '--http2-prior-knowledge', '--data', '@-'],
+        `http://${address}/event.EventService/${method}`,
+      ]);
+      curl.child.stdin?.end(input);
+      const { stdout } = await curl;
+      // One indented object after the other.
+      return stdout
+        .split(/(?<=^})\n/m)
+        .flatMap((text) => (text ? [JSON.parse(text) as unknown] : []));
+    };
+
+    const batches = await readFile(join(WORKSPACE, 'examples/clients/batches.ndjson'), 'utf8');
+    const [first, second] = [...batches.matchAll(/"batch_id":"([^"]+)"/g)].map(([, id]) => id);
+    const refused = { index: '1', code: 'REJECTION_CODE_INVALID_TYPE' };
+    const answers = [
+      { batchId: first, accepted: 1 },
+      { batchId: second, accepted: 1, rejections: [expect.objectContaining(refused)] },
+    ];
+    expect(await stream('PublishEventStream', batches)).toEqual(answers);
+    expect(await stream('PublishEventStream', batches)).toEqual(
+      answers.map((answer) => ({ ...answer, duplicate: true })),
+    );
+    const event = () =>
+      JSON.stringify({ event_id: randomUUID(), type: 'page_view', timestamp: 1767225600000 });
+    expect(await stream('StreamEvents', `${event()}\n${event()}\n`)).toEqual([
+      { success: true, received: '2', accepted: '2' },
+    ]);
+    expect((await engine.stats()).pending).toBe(4);
   });
 });

@@ -126,6 +126,9 @@ export interface ProducerSummary {
   readonly sent: number;
   readonly acknowledged: number;
   readonly rejected: number;
+  /** How often an event was sent again. */
+  readonly resent: number;
+  readonly acknowledgementLatency: { readonly samples: number };
 }
 
 /** Runs a producer to its end. */

@@ -1,6 +1,13 @@
 import { systemClock, systemRandom } from '@event-pipeline/runtime';
 import { createLogSink } from '@event-pipeline/telemetry/testing';
-import type { Queue, QueueStats } from '@event-pipeline/queue';
+import { decodeStoredEvent } from '@event-pipeline/contracts';
+import {
+  MAX_BATCH_BYTES,
+  MAX_BATCH_EVENTS,
+  type Lease,
+  type Queue,
+  type QueueStats,
+} from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
 import {
   expectConserved,
@@ -22,6 +29,8 @@ export interface QueueEngine {
   partitionStats(): Promise<readonly QueueStats[]>;
   /** Changes the number of partitions, as a collector does that is configured so. */
   resize(partitions: number): Promise<void>;
+  /** The ids of partition 0's pending events, oldest first; one that is there twice appears twice. */
+  eventIds(): Promise<readonly string[]>;
   /**
    * Waits until every event ever enqueued is done or dead and no lease is left, checks that none
    * was lost on the way, and returns the last figures.
@@ -75,6 +84,7 @@ async function engineAt(queueUrl: string, scratch: Scratch): Promise<QueueEngine
     stats,
     partitionStats,
     resize: (partitions) => queue.resize(partitions),
+    eventIds: () => pendingIds(queue),
     drained: async () => {
       const last = await until('the queue is empty', async () => {
         const now = await stats();
@@ -96,6 +106,27 @@ function sumOf([first, ...others]: readonly QueueStats[]): QueueStats {
     }
   }
   return sum;
+}
+
+/** Leases everything, looks, and gives it back where it was. */
+async function pendingIds(queue: Queue): Promise<readonly string[]> {
+  const leases: Lease[] = [];
+  for (;;) {
+    const { lease } = await queue.receive({
+      partition: 0,
+      leaseId: systemRandom.uuid(),
+      maxEvents: MAX_BATCH_EVENTS,
+      maxBytes: MAX_BATCH_BYTES,
+      leaseMs: 60_000,
+      isolated: 'skip',
+    });
+    if (lease === undefined) break;
+    leases.push(lease);
+  }
+  for (const lease of leases.toReversed()) await queue.release(lease);
+  return leases.flatMap(({ deliveries }) =>
+    deliveries.map(({ body }) => decodeStoredEvent(body).eventId),
+  );
 }
 
 function openQueue(queueUrl: string): Promise<Queue> {

@@ -34,23 +34,23 @@ import {
 export enum RejectionCode {
   /** REJECTION_CODE_UNSPECIFIED - Never sent. */
   REJECTION_CODE_UNSPECIFIED = 0,
-  /** REJECTION_CODE_UNDECODABLE - The bytes are no Event message. */
+  /** REJECTION_CODE_UNDECODABLE - The bytes are no `Event` message. */
   REJECTION_CODE_UNDECODABLE = 1,
-  /** REJECTION_CODE_INVALID_EVENT_ID - event_id is not a UUID. */
+  /** REJECTION_CODE_INVALID_EVENT_ID - `event_id` is not a UUID. */
   REJECTION_CODE_INVALID_EVENT_ID = 2,
-  /** REJECTION_CODE_INVALID_TYPE - type is empty or malformed. */
+  /** REJECTION_CODE_INVALID_TYPE - `type` is empty or malformed. */
   REJECTION_CODE_INVALID_TYPE = 3,
-  /** REJECTION_CODE_INVALID_TIMESTAMP - timestamp is before 2000-01-01 or more than a day ahead. */
+  /** REJECTION_CODE_INVALID_TIMESTAMP - `timestamp` is before 2000-01-01 or more than a day ahead of the collector's clock. */
   REJECTION_CODE_INVALID_TIMESTAMP = 4,
   /** REJECTION_CODE_INVALID_TEXT - A text is not valid UTF-8 or contains U+0000. */
   REJECTION_CODE_INVALID_TEXT = 5,
-  /** REJECTION_CODE_INVALID_DATA - data is said to be JSON and is not, or contains characters that no database stores. */
+  /** REJECTION_CODE_INVALID_DATA - `data` is said to be JSON and is not, or contains characters that no database stores. */
   REJECTION_CODE_INVALID_DATA = 6,
-  /** REJECTION_CODE_TOO_LARGE - data, or the event as a whole, is larger than allowed. */
+  /** REJECTION_CODE_TOO_LARGE - `data` is larger than allowed. */
   REJECTION_CODE_TOO_LARGE = 7,
   /** REJECTION_CODE_INVALID_ATTRIBUTES - Too many attributes, or one of them is too long or has no name. */
   REJECTION_CODE_INVALID_ATTRIBUTES = 8,
-  /** REJECTION_CODE_FIELD_TOO_LONG - source, partition_key, schema_version or data_content_type is longer than allowed. */
+  /** REJECTION_CODE_FIELD_TOO_LONG - `source`, `partition_key`, `schema_version` or `data_content_type` is longer than allowed. */
   REJECTION_CODE_FIELD_TOO_LONG = 9,
   UNRECOGNIZED = -1,
 }
@@ -62,19 +62,22 @@ export interface Event {
    * once by this id, however often it is sent.
    */
   eventId: string;
-  /** What happened, e.g. "user_login": a letter, then up to 127 letters, digits, "_", "." or "-". */
+  /** What happened, e.g. `user_login`: a letter, then up to 127 letters, digits, `_`, `.` or `-`. */
   type: string;
   /**
    * When it happened: Unix time in milliseconds, from 2000-01-01 to one day ahead of the
    * collector's clock.
    */
   timestamp: number;
-  /** What else is known about it; JSON unless data_content_type says otherwise. At most 256 KiB. */
+  /**
+   * What else is known about it; JSON in UTF-8 unless `data_content_type` says otherwise. At most
+   * 256 KiB.
+   */
   data: Uint8Array;
-  /** Media type of data; empty means "application/json". */
+  /** Media type of `data`; empty means `application/json`. At most 256 bytes. */
   dataContentType: string;
   /**
-   * Context that travels with the event, e.g. "traceparent" (W3C Trace Context). At most 64
+   * Context that travels with the event, e.g. `traceparent` (W3C Trace Context). At most 64
    * entries of 1 KiB (name and value together).
    */
   attributes: Map<string, string>;
@@ -85,7 +88,7 @@ export interface Event {
    * Empty: the event id decides.
    */
   partitionKey: string;
-  /** Version of the schema that data follows. At most 256 bytes. */
+  /** Version of the schema that `data` follows. At most 256 bytes. */
   schemaVersion: string;
 }
 
@@ -94,7 +97,7 @@ export interface Event_AttributesEntry {
   value: string;
 }
 
-/** What became of the events of one StreamEvents call. */
+/** What became of the events of one `StreamEvents` call. */
 export interface StreamSummary {
   /** True exactly when nothing was rejected and everything received is in the queue. */
   success: boolean;
@@ -113,10 +116,13 @@ export interface PublishEventsRequest {
   /**
    * Optional: a UUID that makes sending this batch again safe. Within 15 minutes the same id is
    * answered as it was the first time and not queued again. The same id over other events is
-   * refused with INVALID_ARGUMENT.
+   * refused with `INVALID_ARGUMENT`.
    */
   batchId: string;
-  /** The events. One bad event is rejected by itself, never its neighbours. */
+  /**
+   * The events, at most 10,000 and 4 MiB in all. One bad event is rejected by itself, never its
+   * neighbours.
+   */
   events: Event[];
 }
 
@@ -124,9 +130,9 @@ export interface PublishEventsRequest {
 export interface PublishEventsResponse {
   /** The batch id of the request; empty where it had none. */
   batchId: string;
-  /** How many of the batch's events are durable in the queue. */
+  /** How many of the batch's events are durable in the queue: all that were not rejected. */
   accepted: number;
-  /** The events that were refused for good, each by its index. */
+  /** The events that were refused for good, in the order of their index. */
   rejections: Rejection[];
   /** True where this batch id had been queued before and this is the first answer repeated. */
   duplicate: boolean;
@@ -140,7 +146,7 @@ export interface Rejection {
   eventId: string;
   /** Why, for programs. */
   code: RejectionCode;
-  /** Why, for people: what was wrong and what would be right. */
+  /** Why, for people: what was wrong and what would be right. The words may change. */
   message: string;
 }
 
@@ -742,9 +748,9 @@ export const EventServiceService = {
    * Streams single events; one answer at the end, after everything accepted is in the queue.
    *
    * A stream that has to end early (overload, drain, queue out of reach) ends with a status that
-   * carries the same StreamSummary in its details (google.rpc.Status in grpc-status-details-bin):
-   * `accepted` and `rejected` then cover a prefix of what was sent, and the producer re-sends the
-   * rest.
+   * carries the same `StreamSummary` in its details (`google.rpc.Status` in
+   * `grpc-status-details-bin`): `accepted` and `rejected` then cover a prefix of what was sent, and
+   * the producer re-sends the rest.
    *
    * buf:lint:ignore RPC_REQUEST_STANDARD_NAME (the name that existing clients use)
    * buf:lint:ignore RPC_RESPONSE_STANDARD_NAME (the name that existing clients use)
@@ -759,7 +765,8 @@ export const EventServiceService = {
     responseDeserialize: (value: Buffer): StreamSummary => StreamSummary.decode(value),
   },
   /**
-   * Publishes one batch; the answer comes once its valid events are in the queue.
+   * Publishes one batch; the answer comes once its valid events are in the queue. A call that fails
+   * may have queued all of the batch, a part, or nothing: send it again under the same `batch_id`.
    *
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE (one batch means the same in both methods)
    */
@@ -809,16 +816,17 @@ export interface EventServiceServer extends UntypedServiceImplementation {
    * Streams single events; one answer at the end, after everything accepted is in the queue.
    *
    * A stream that has to end early (overload, drain, queue out of reach) ends with a status that
-   * carries the same StreamSummary in its details (google.rpc.Status in grpc-status-details-bin):
-   * `accepted` and `rejected` then cover a prefix of what was sent, and the producer re-sends the
-   * rest.
+   * carries the same `StreamSummary` in its details (`google.rpc.Status` in
+   * `grpc-status-details-bin`): `accepted` and `rejected` then cover a prefix of what was sent, and
+   * the producer re-sends the rest.
    *
    * buf:lint:ignore RPC_REQUEST_STANDARD_NAME (the name that existing clients use)
    * buf:lint:ignore RPC_RESPONSE_STANDARD_NAME (the name that existing clients use)
    */
   streamEvents: handleClientStreamingCall<Event, StreamSummary>;
   /**
-   * Publishes one batch; the answer comes once its valid events are in the queue.
+   * Publishes one batch; the answer comes once its valid events are in the queue. A call that fails
+   * may have queued all of the batch, a part, or nothing: send it again under the same `batch_id`.
    *
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE (one batch means the same in both methods)
    */
@@ -850,9 +858,9 @@ export interface EventServiceClient extends Client {
    * Streams single events; one answer at the end, after everything accepted is in the queue.
    *
    * A stream that has to end early (overload, drain, queue out of reach) ends with a status that
-   * carries the same StreamSummary in its details (google.rpc.Status in grpc-status-details-bin):
-   * `accepted` and `rejected` then cover a prefix of what was sent, and the producer re-sends the
-   * rest.
+   * carries the same `StreamSummary` in its details (`google.rpc.Status` in
+   * `grpc-status-details-bin`): `accepted` and `rejected` then cover a prefix of what was sent, and
+   * the producer re-sends the rest.
    *
    * buf:lint:ignore RPC_REQUEST_STANDARD_NAME (the name that existing clients use)
    * buf:lint:ignore RPC_RESPONSE_STANDARD_NAME (the name that existing clients use)
@@ -872,7 +880,8 @@ export interface EventServiceClient extends Client {
     callback: (error: ServiceError | null, response: StreamSummary) => void,
   ): ClientWritableStream<Event>;
   /**
-   * Publishes one batch; the answer comes once its valid events are in the queue.
+   * Publishes one batch; the answer comes once its valid events are in the queue. A call that fails
+   * may have queued all of the batch, a part, or nothing: send it again under the same `batch_id`.
    *
    * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE (one batch means the same in both methods)
    */

@@ -28,9 +28,11 @@ async function main(compose) {
     project.removeAll();
     record.remove();
   };
+  const checks = new Checks();
   const interrupt = (reason, code) => {
     console.log(`\n${reason}: removing what was made …`);
     cleanUp();
+    console.log(`\n${checks.passed} passed, ${checks.failed + 1} failed`);
     process.exit(code);
   };
   process.once('SIGINT', () => interrupt('Interrupted', 130));
@@ -39,7 +41,6 @@ async function main(compose) {
     interrupt(`Not ready after ${LIMIT_MS / 60_000} minutes`, 1);
   }, LIMIT_MS);
 
-  const checks = new Checks();
   try {
     await checks.group('The quick start', () => quickStartChecks(checks, project));
     await imageChecks(checks, project);

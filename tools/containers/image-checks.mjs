@@ -147,7 +147,7 @@ async function endsOnSigterm(image) {
       const { stdout: logs } = await outcomeOf('docker', ['logs', id]);
       return /"msg":"started"/.test(logs);
     });
-    await runBounded('docker', ['stop', '--time', '30', id]);
+    await runBounded('docker', ['stop', '-t', '30', id]);
     const { stdout: state } = await runBounded('docker', [
       'inspect',
       '--format',

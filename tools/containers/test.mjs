@@ -6,12 +6,13 @@ import process from 'node:process';
 import { inWorkspace } from '../workspace/paths.mjs';
 import { Checks } from './checks.mjs';
 import { ComposeProject } from './compose-project.mjs';
+import { crashChecks } from './crash-checks.mjs';
 import { findCompose } from './engine.mjs';
 import { EventRecord } from './event-record.mjs';
 import { imageChecks } from './image-checks.mjs';
-import { crashChecks, stopAndStartChecks } from './outage-checks.mjs';
 import { quickStartChecks } from './quick-start-checks.mjs';
 import { endAll } from './run-bounded.mjs';
+import { stopAndStartChecks } from './stop-start-checks.mjs';
 
 /** A test that hangs must not hang whoever waits for it. */
 const LIMIT_MS = 1_500_000;

@@ -1,3 +1,6 @@
+/** Of what went wrong, this much is shown. */
+const SHOWN_TEXT = 2_000;
+
 /** Thrown where nothing that follows can succeed. */
 class Abandoned extends Error {}
 
@@ -22,7 +25,8 @@ export class Checks {
       return true;
     } catch (error) {
       this.failed += 1;
-      console.log(`  FAILED  ${title}\n${error.message.replace(/^/gm, '          ')}`);
+      const problem = error.message.slice(0, SHOWN_TEXT).replace(/^/gm, '          ');
+      console.log(`  FAILED  ${title}\n${problem}`);
       return false;
     }
   }
@@ -54,5 +58,5 @@ export function expectEqual(what, actual, expected) {
 /** @throws Error with the text where it does not match */
 export function expectMatch(what, text, pattern) {
   if (!pattern.test(text))
-    throw new Error(`${what}: expected ${pattern} in\n${text.slice(-2_000)}`);
+    throw new Error(`${what}: expected ${pattern} in\n${text.slice(-SHOWN_TEXT)}`);
 }

@@ -24,7 +24,7 @@ const LIST_SOURCES = `find /app -name '*.ts' -o -name '*.map' -o -name '*.cpp'`;
 /** Prints the tools of development that can be run. */
 const LIST_TOOLS = `for tool in npm npx yarn corepack tsc nx jest eslint; do command -v $tool; done; true`;
 
-/** What is in the images and how they behave, seen from inside. The project's containers run. */
+/** What is in the images and how they behave, seen from inside. The images have been built. */
 export async function imageChecks(checks, project) {
   for (const program of PROGRAMS) {
     await checks.group(`The image of the ${program}`, async () => {
@@ -61,6 +61,10 @@ export async function imageChecks(checks, project) {
     });
   }
   await checks.group('The running containers', async () => {
+    await checks.need(project.line('up', '-d'), async () => {
+      await project.run(['up', '-d']);
+      await project.healthy({ redis: 1, collector: 1, worker: 1 });
+    });
     for (const program of ['collector', 'worker']) {
       await checks.check(`${program}: nothing on its root file system can be written`, async () => {
         const script =

@@ -38,7 +38,7 @@ export async function quickStartChecks(checks, project) {
     expectEqual('enqueued', enqueued, 10_000);
   });
   await checks.check(line('exec', 'redis', 'redis-cli', 'LLEN', 'event_queue'), async () =>
-    expectEqual('LLEN', await project.redis('LLEN', 'event_queue'), '0'),
+    expectEqual('LLEN', await project.exec('redis', 'redis-cli', 'LLEN', 'event_queue'), '0'),
   );
   await checks.check(line('logs', '-f', 'worker'), async () => {
     await project.run(['logs', '-f', 'worker'], {

@@ -1,9 +1,9 @@
 import { expectEqual } from './checks.mjs';
 import { beginEmpty, queued, startProducer } from './load.mjs';
 import { allProcessed, queueCounters } from './queue-counters.mjs';
-import { eventually } from './run-bounded.mjs';
+import { eventually, outcomeOf } from './run-bounded.mjs';
 
-const EVENTS = 20_000;
+const EVENTS = 40_000;
 const PER_SECOND = 4_000;
 const SERVICES = ['redis', 'collector', 'worker'];
 
@@ -27,27 +27,39 @@ async function stopAndStart(project, record, service) {
   let sending = true;
   const over = () => (sending = false);
   producer.then(over, over);
-  await queued(project, before.enqueued + EVENTS / 4);
+  await queued(project, before.enqueued + EVENTS / 10);
 
-  const stopping = Date.now();
-  await project.run(['stop', service]);
-  const stopMs = Date.now() - stopping;
-  expectEqual('the producer still sends', sending, true);
-  const [container] = await project.containers(service);
-  expectEqual('exit code', container.State.ExitCode, 0);
-  if (service === 'redis') {
-    await eventually('the collector says that it cannot work', async () => {
-      const { code } = await project.outcome(['exec', 'collector', 'node', 'page.mjs', '/readyz']);
-      return code !== 0;
-    });
+  let stopMs;
+  try {
+    stopMs = await stop(project, service);
+    expectEqual('the producer still sends', sending, true);
+  } finally {
+    await project.run(['start', service]);
+    await project.healthy({ [service]: 1 });
   }
-  await project.run(['start', service]);
-  await project.healthy({ [service]: 1 });
 
   const report = await producer;
   expectEqual('acknowledged', report.acknowledged, EVENTS);
   const after = await allProcessed(project);
   expectEqual('different events handled', record.distinct, EVENTS);
   const again = after.enqueued - before.enqueued - EVENTS;
-  return `stopped in ${(stopMs / 1_000).toFixed(1)} s, ${report.resent} sent again, ${again} queued twice`;
+  const seconds = (stopMs / 1_000).toFixed(1);
+  return `stopped in ${seconds} s, ${report.resent} sent again, ${again} queued twice`;
+}
+
+/** Resolves with how long the stop took, once the others have noticed it. */
+async function stop(project, service) {
+  const started = Date.now();
+  await project.run(['stop', service]);
+  const stopMs = Date.now() - started;
+  const [container] = await project.containers(service);
+  expectEqual('exit code', container.State.ExitCode, 0);
+  if (service === 'redis') {
+    const [collector] = await project.containers('collector');
+    await eventually('the collector says that it cannot work', async () => {
+      const ready = ['exec', collector.Id, 'node', 'page.mjs', '/readyz'];
+      return (await outcomeOf('docker', ready)).code !== 0;
+    });
+  }
+  return stopMs;
 }

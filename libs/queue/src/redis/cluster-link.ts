@@ -1,10 +1,10 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
-import { Cluster, type Redis } from 'ioredis';
+import { Cluster, type Redis, type RedisOptions } from 'ioredis';
 import type { RedisClusterLocation, RedisEndpoint } from '../redis-location';
 import { ClusterCommand, slotOf } from './cluster-command';
 import { OutageLog } from './outage-log';
-import { outageReason, toQueueError } from './redis-errors';
+import { isConnectionLost, outageReason, toQueueError } from './redis-errors';
 import type { RedisArgument, RedisLink, RedisLinkOptions } from './redis-link';
 import { clusterOptions, limitHandshake, placeOf } from './redis-options';
 import type { RedisScript } from './redis-scripts';
@@ -17,14 +17,14 @@ const WHOLE_CLUSTER = -1;
  * The way to the nodes of a Redis Cluster, on ioredis' Cluster, which follows moved slots and
  * failovers.
  *
- * ioredis sends a command again whose connection closed before the answer came, so a command may be
- * carried out twice. Every script is made for that, by the ids it is given; what blocks, or must not
- * be repeated, belongs on a connection of its own ({@link nodeOf}).
+ * ioredis sends a command again that a node refused to carry out (MOVED, ASK, TRYAGAIN, CLUSTERDOWN),
+ * and no other: one whose connection was lost is rejected, as on one server.
  */
 export class ClusterLink implements RedisLink {
   readonly place: string;
   private readonly cluster: Cluster;
   private readonly outage: OutageLog;
+  private nodeError: unknown;
   private closed = false;
 
   constructor(
@@ -39,6 +39,10 @@ export class ClusterLink implements RedisLink {
       clusterOptions(location, options),
     );
     this.cluster.on('+node', (node: Redis) => this.prepare(node));
+    // Refused, not trusted, wrong password: a command hears of it only that its connection closed.
+    this.cluster.on('node error', (error: unknown) => {
+      this.nodeError = error;
+    });
     this.cluster.on('error', (error: unknown) => this.noteDown(WHOLE_CLUSTER, error));
     this.cluster.on('ready', () => {
       this.outage.end(WHOLE_CLUSTER);
@@ -108,25 +112,40 @@ export class ClusterLink implements RedisLink {
     args: readonly RedisArgument[],
     limitMs: number,
   ): Promise<unknown> {
-    if (!this.isReady) {
-      throw new PipelineError('QUEUE_UNAVAILABLE', `Redis at ${this.place} is not reachable`);
+    const command = new ClusterCommand(name, args);
+    if (command.hasKey) {
+      return this.within(limitMs, key, command, (sent) => this.cluster.sendCommand(sent));
     }
-    const command = new ClusterCommand(key, name, args);
+    // ioredis would take any node where it has lost the right one; a look at a key finds that again.
+    const probe = new ClusterCommand('exists', [key]);
+    await this.within(limitMs / 2, key, probe, (sent) => this.cluster.sendCommand(sent));
+    const server = this.serverOf(key);
+    const node = this.cluster.nodes('master').find(({ options }) => nodeKeyOf(options) === server);
+    if (!node) throw this.unreachable(server);
+    return this.within(limitMs / 2, key, command, (sent) => node.sendCommand(sent));
+  }
+
+  private async within(
+    limitMs: number,
+    key: string,
+    command: ClusterCommand,
+    send: (command: ClusterCommand) => unknown,
+  ): Promise<unknown> {
+    if (!this.isReady) throw this.unreachable(this.place);
+    const { name } = command;
     const timer = setTimeout(() => {
-      const server = this.serverOf(key);
-      command.giveUp(
-        new PipelineError(
-          'QUEUE_UNAVAILABLE',
-          `Redis at ${server} did not carry out ${name} within ${limitMs} ms`,
-          { cause: command.lastError },
-        ),
-      );
+      const message = `Redis at ${this.serverOf(key)} did not carry out ${name} within ${limitMs} ms`;
+      command.giveUp(new PipelineError('QUEUE_UNAVAILABLE', message, { cause: command.lastError }));
     }, limitMs);
     try {
-      return await command.sentBy((sent) => this.cluster.sendCommand(sent));
+      return await command.sentBy(send);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  private unreachable(place: string): PipelineError {
+    return new PipelineError('QUEUE_UNAVAILABLE', `Redis at ${place} is not reachable`);
   }
 
   /** What a call came to, also for the log: an outage lasts until every slot that failed works again. */
@@ -138,8 +157,8 @@ export class ClusterLink implements RedisLink {
       return answer;
     } catch (error) {
       const failure = toQueueError(error);
-      if (failure.code === 'QUEUE_UNAVAILABLE') this.noteDown(slot, failure);
-      else this.outage.end(slot);
+      if (failure.code !== 'QUEUE_UNAVAILABLE') this.outage.end(slot);
+      else this.noteDown(slot, (isConnectionLost(failure.cause) && this.nodeError) || failure);
       throw failure;
     }
   }
@@ -163,4 +182,9 @@ export class ClusterLink implements RedisLink {
       },
     });
   }
+}
+
+/** How ioredis' table of slots names a node. */
+function nodeKeyOf({ host = '', port = 0 }: RedisOptions): string {
+  return `${host}:${port}`;
 }

@@ -36,9 +36,15 @@ export function toQueueError(error: unknown): PipelineError {
 }
 
 function reasonOf(error: unknown): string {
-  // What ioredis says when the connection breaks under a command that it may not send again.
-  const lost = error instanceof Error && error.name === 'MaxRetriesPerRequestError';
-  return lost ? 'the connection was lost before the answer came' : messageOf(error);
+  return isConnectionLost(error)
+    ? 'the connection was lost before the answer came'
+    : messageOf(error);
+}
+
+/** What ioredis says when a connection breaks under a command, or cannot be made for it. */
+export function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === 'MaxRetriesPerRequestError' || error.message === 'Connection is closed.';
 }
 
 /** Codes of Node's TLS for a certificate that nobody known has signed. */

@@ -95,8 +95,9 @@ export async function startRedisSentinel(
     const untilMasterIsNot = (old: RedisServer) =>
       eventually(async () => {
         const current = await master();
+        if (current === old) return false;
         const [role] = (await current.command('role')) as unknown[];
-        return current !== old && role === 'master';
+        return role === 'master';
       });
 
     const user = password === undefined ? '' : `:${encodeURIComponent(password)}@`;

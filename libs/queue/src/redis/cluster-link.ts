@@ -4,7 +4,7 @@ import { Cluster, type Redis, type RedisOptions } from 'ioredis';
 import type { RedisClusterLocation, RedisEndpoint } from '../redis-location';
 import { ClusterCommand, slotOf } from './cluster-command';
 import { OutageLog } from './outage-log';
-import { isConnectionLost, outageReason, toQueueError } from './redis-errors';
+import { outageReason, toQueueError } from './redis-errors';
 import type { RedisArgument, RedisLink, RedisLinkOptions } from './redis-link';
 import { clusterOptions, limitHandshake, placeOf } from './redis-options';
 import type { RedisScript } from './redis-scripts';
@@ -24,6 +24,7 @@ export class ClusterLink implements RedisLink {
   readonly place: string;
   private readonly cluster: Cluster;
   private readonly outage: OutageLog;
+  /** Why a connection to a node failed last: refused, not trusted, wrong password. */
   private nodeError: unknown;
   private closed = false;
 
@@ -39,10 +40,6 @@ export class ClusterLink implements RedisLink {
       clusterOptions(location, options),
     );
     this.cluster.on('+node', (node: Redis) => this.prepare(node));
-    // Refused, not trusted, wrong password: a command hears of it only that its connection closed.
-    this.cluster.on('node error', (error: unknown) => {
-      this.nodeError = error;
-    });
     this.cluster.on('error', (error: unknown) => this.noteDown(WHOLE_CLUSTER, error));
     this.cluster.on('ready', () => {
       this.outage.end(WHOLE_CLUSTER);
@@ -157,24 +154,32 @@ export class ClusterLink implements RedisLink {
       return answer;
     } catch (error) {
       const failure = toQueueError(error);
-      if (failure.code !== 'QUEUE_UNAVAILABLE') this.outage.end(slot);
-      else this.noteDown(slot, (isConnectionLost(failure.cause) && this.nodeError) || failure);
+      if (failure.code === 'QUEUE_UNAVAILABLE') this.noteDown(slot, failure);
+      else this.outage.end(slot);
       throw failure;
     }
   }
 
   private noteDown(part: number, error: unknown): void {
-    if (!this.closed) this.outage.begin(part, outageReason(error));
+    if (!this.closed) this.outage.begin(part, outageReason(error, this.nodeError));
   }
 
   /** Sees to a connection that ioredis has made and not opened yet. */
   private prepare(node: Redis): void {
+    const noteError = (error: unknown) => {
+      this.nodeError = error;
+    };
     limitHandshake(node, this.options.commandTimeoutMs);
+    node.on('error', noteError);
     node.on('ready', () => this.options.onReady?.());
-    // After ASK, ioredis sends ASKING and leaves its answer alone: where the connection is lost then,
-    // that would be an unhandled rejection, which ends the process. The command itself says enough.
+    const duplicate = node.duplicate.bind(node);
     const asking = node.asking.bind(node) as () => Promise<'OK'>;
     Object.assign(node, {
+      // On it, ioredis asks for the slots, and passes over why that failed.
+      duplicate: (...override: Parameters<typeof duplicate>) =>
+        duplicate(...override).on('error', noteError),
+      // After ASK, ioredis sends ASKING and leaves its answer alone: where the connection is lost then,
+      // that would be an unhandled rejection, which ends the process. The command itself says enough.
       asking: () => {
         const answer = asking();
         answer.catch(() => undefined);

@@ -51,17 +51,36 @@ export function isConnectionLost(error: unknown): boolean {
 const UNTRUSTED =
   /^(?:SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY|GET)_\w+)$/;
 
-/** Why a connection failed, in words for the one line about the outage. */
-export function outageReason(error: unknown): string {
-  if (!(error instanceof Error)) return messageOf(error);
+/**
+ * Why a link failed, in words for the one line about the outage.
+ *
+ * @param underlying what is known besides: it counts where the error says no more than that a
+ *   connection closed
+ */
+export function outageReason(error: unknown, underlying?: unknown): string {
+  const known = underlying !== undefined && saysOnlyClosed(error) ? underlying : error;
+  const cause = causeOf(known);
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return UNTRUSTED.test(code)
+    ? `its certificate is not trusted (${messageOf(cause)}): name its CA in NODE_EXTRA_CA_CERTS`
+    : messageOf(cause);
+}
+
+function saysOnlyClosed(error: unknown): boolean {
+  const cause = causeOf(error);
+  if (isConnectionLost(cause)) return true;
+  if (!(cause instanceof Error)) return false;
+  return isConnectionLost(cause.cause) || /Last error: Connection is closed\.$/.test(cause.message);
+}
+
+/** The error that tells most, where ioredis or Node wrap it. */
+function causeOf(error: unknown): unknown {
   // A cluster of which no node answered: what the last one did is what helps.
-  const { lastNodeError, code } = error as { lastNodeError?: unknown; code?: unknown };
-  if (lastNodeError !== undefined && lastNodeError !== null) return outageReason(lastNodeError);
+  const { lastNodeError } = (error ?? {}) as { lastNodeError?: unknown };
+  if (lastNodeError instanceof Error) return causeOf(lastNodeError);
   // Where every address of a name failed, Node gives their errors and no message.
-  if (error instanceof AggregateError && error.message === '') return outageReason(error.errors[0]);
-  return UNTRUSTED.test(String(code))
-    ? `its certificate is not trusted (${error.message}): name its CA in NODE_EXTRA_CA_CERTS`
-    : messageOf(error);
+  if (error instanceof AggregateError && error.message === '') return causeOf(error.errors[0]);
+  return error;
 }
 
 /** Replies after which this connection is to be dropped, since it leads to the wrong server. */

@@ -100,10 +100,19 @@ describe('on a cluster', () => {
 
   it('a node that hangs is unavailable in time, and works again when it goes on', async () => {
     const [node, other] = [cluster.nodes[1]!, cluster.nodes[2]!];
-    const queue = await openOn(node);
+    const name = await nameOn(node);
+    const queue = await open(name);
     const elsewhere = await openOn(other);
     await put(queue, [event(1)]);
     await put(elsewhere, [event(1)]);
+    const connections = async () => {
+      const list = String(await node.command('client', 'list'));
+      return [...list.matchAll(/^id=(\d+) .*name=(\S+)/gm)]
+        .filter(([, , of]) => of === `${name}:commands`)
+        .map(([, id]) => id);
+    };
+    const before = await connections();
+    expect(before).toHaveLength(1);
     const batch = batchOf([event(2)]);
     node.pause();
     try {
@@ -117,6 +126,8 @@ describe('on a cluster', () => {
     }
     await untilAnswered(() => queue.enqueue(0, [batch]));
     expect((await queue.stats(0)).enqueued).toBe(2);
+    // Nobody waits any more behind what was not answered.
+    expect(await connections()).not.toContain(before[0]);
   });
 
   it('opens while a node of the URL hangs', async () => {

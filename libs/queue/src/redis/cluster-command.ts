@@ -12,8 +12,8 @@ export function slotOf(key: string): number {
 }
 
 /**
- * A command on its way through a cluster. ioredis' Cluster sends it again after MOVED, ASK, TRYAGAIN,
- * CLUSTERDOWN and a lost connection, and has no idea of a time limit: {@link giveUp} ends that.
+ * A command on its way through a cluster. ioredis' Cluster sends it again after MOVED, ASK, TRYAGAIN and
+ * CLUSTERDOWN, and has no idea of a time limit: {@link giveUp} ends that.
  */
 export class ClusterCommand extends Command {
   /** What the last try came to, where there was one. */
@@ -22,17 +22,13 @@ export class ClusterCommand extends Command {
   private waitsOn: Connection | undefined;
   private readonly rejectCaller = this.reject;
 
-  /** @param key decides where the command goes; it need not be among the arguments */
-  constructor(
-    private readonly key: string,
-    name: string,
-    args: readonly RedisArgument[],
-  ) {
+  constructor(name: string, args: readonly RedisArgument[]) {
     super(name, args as RedisArgument[], { replyEncoding: 'utf8' });
   }
 
-  override getSlot(): number {
-    return slotOf(this.key);
+  /** False for what looks at a whole server, as SCAN and CONFIG do: no key says where it belongs. */
+  get hasKey(): boolean {
+    return this.getKeys().length > 0;
   }
 
   override toWritable(connection: Connection): string | Buffer {
@@ -41,7 +37,7 @@ export class ClusterCommand extends Command {
   }
 
   /** To be called with what `send` gives the command to: takes part in what becomes of its errors. */
-  sentBy(send: (command: Command) => void): Promise<unknown> {
+  sentBy(send: (command: this) => unknown): Promise<unknown> {
     send(this);
     // By now it is the Cluster's, which looks whether the error is worth another try.
     const tryAgain = this.reject;
@@ -57,12 +53,14 @@ export class ClusterCommand extends Command {
    * Rejects the command for good. A connection that owes it an answer is cut, since its server may
    * hang; one that answered, if only with "try again", is left alone.
    *
-   * A try that ioredis has already put off is still made, once, within 100 ms.
+   * A try that ioredis has put off cannot be called off any more: it sends PING.
    */
   giveUp(error: Error): void {
     const { waitsOn } = this;
     this.reject = this.rejectCaller;
     this.reject(error);
+    this.name = 'ping';
+    this.args = [];
     waitsOn?.destroy();
   }
 }

@@ -1,6 +1,6 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
-import { Cluster, type Redis } from 'ioredis';
+import { Cluster, type Redis, type RedisOptions } from 'ioredis';
 import type { RedisClusterLocation, RedisEndpoint } from '../redis-location';
 import { ClusterCommand, slotOf } from './cluster-command';
 import { OutageLog } from './outage-log';
@@ -17,14 +17,15 @@ const WHOLE_CLUSTER = -1;
  * The way to the nodes of a Redis Cluster, on ioredis' Cluster, which follows moved slots and
  * failovers.
  *
- * ioredis sends a command again whose connection closed before the answer came, so a command may be
- * carried out twice. Every script is made for that, by the ids it is given; what blocks, or must not
- * be repeated, belongs on a connection of its own ({@link nodeOf}).
+ * ioredis sends a command again that a node refused to carry out (MOVED, ASK, TRYAGAIN, CLUSTERDOWN),
+ * and no other: one whose connection was lost is rejected, as on one server.
  */
 export class ClusterLink implements RedisLink {
   readonly place: string;
   private readonly cluster: Cluster;
   private readonly outage: OutageLog;
+  /** Why a connection to a node failed last: refused, not trusted, wrong password. */
+  private nodeError: unknown;
   private closed = false;
 
   constructor(
@@ -108,25 +109,40 @@ export class ClusterLink implements RedisLink {
     args: readonly RedisArgument[],
     limitMs: number,
   ): Promise<unknown> {
-    if (!this.isReady) {
-      throw new PipelineError('QUEUE_UNAVAILABLE', `Redis at ${this.place} is not reachable`);
+    const command = new ClusterCommand(name, args);
+    if (command.hasKey) {
+      return this.within(limitMs, key, command, (sent) => this.cluster.sendCommand(sent));
     }
-    const command = new ClusterCommand(key, name, args);
+    // ioredis would take any node where it has lost the right one; a look at a key finds that again.
+    const probe = new ClusterCommand('exists', [key]);
+    await this.within(limitMs / 2, key, probe, (sent) => this.cluster.sendCommand(sent));
+    const server = this.serverOf(key);
+    const node = this.cluster.nodes('master').find(({ options }) => nodeKeyOf(options) === server);
+    if (!node) throw this.unreachable(server);
+    return this.within(limitMs / 2, key, command, (sent) => node.sendCommand(sent));
+  }
+
+  private async within(
+    limitMs: number,
+    key: string,
+    command: ClusterCommand,
+    send: (command: ClusterCommand) => unknown,
+  ): Promise<unknown> {
+    if (!this.isReady) throw this.unreachable(this.place);
+    const { name } = command;
     const timer = setTimeout(() => {
-      const server = this.serverOf(key);
-      command.giveUp(
-        new PipelineError(
-          'QUEUE_UNAVAILABLE',
-          `Redis at ${server} did not carry out ${name} within ${limitMs} ms`,
-          { cause: command.lastError },
-        ),
-      );
+      const message = `Redis at ${this.serverOf(key)} did not carry out ${name} within ${limitMs} ms`;
+      command.giveUp(new PipelineError('QUEUE_UNAVAILABLE', message, { cause: command.lastError }));
     }, limitMs);
     try {
-      return await command.sentBy((sent) => this.cluster.sendCommand(sent));
+      return await command.sentBy(send);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  private unreachable(place: string): PipelineError {
+    return new PipelineError('QUEUE_UNAVAILABLE', `Redis at ${place} is not reachable`);
   }
 
   /** What a call came to, also for the log: an outage lasts until every slot that failed works again. */
@@ -145,17 +161,25 @@ export class ClusterLink implements RedisLink {
   }
 
   private noteDown(part: number, error: unknown): void {
-    if (!this.closed) this.outage.begin(part, outageReason(error));
+    if (!this.closed) this.outage.begin(part, outageReason(error, this.nodeError));
   }
 
   /** Sees to a connection that ioredis has made and not opened yet. */
   private prepare(node: Redis): void {
+    const noteError = (error: unknown) => {
+      this.nodeError = error;
+    };
     limitHandshake(node, this.options.commandTimeoutMs);
+    node.on('error', noteError);
     node.on('ready', () => this.options.onReady?.());
-    // After ASK, ioredis sends ASKING and leaves its answer alone: where the connection is lost then,
-    // that would be an unhandled rejection, which ends the process. The command itself says enough.
+    const duplicate = node.duplicate.bind(node);
     const asking = node.asking.bind(node) as () => Promise<'OK'>;
     Object.assign(node, {
+      // On it, ioredis asks for the slots, and passes over why that failed.
+      duplicate: (...override: Parameters<typeof duplicate>) =>
+        duplicate(...override).on('error', noteError),
+      // After ASK, ioredis sends ASKING and leaves its answer alone: where the connection is lost then,
+      // that would be an unhandled rejection, which ends the process. The command itself says enough.
       asking: () => {
         const answer = asking();
         answer.catch(() => undefined);
@@ -163,4 +187,9 @@ export class ClusterLink implements RedisLink {
       },
     });
   }
+}
+
+/** How ioredis' table of slots names a node. */
+function nodeKeyOf({ host = '', port = 0 }: RedisOptions): string {
+  return `${host}:${port}`;
 }

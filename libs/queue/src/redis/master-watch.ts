@@ -14,16 +14,23 @@ const CHANNEL = '+switch-master';
  * A Sentinel that is out of reach is tried again, quietly: as long as one of them answers, all works.
  */
 export class MasterWatch {
+  /** Why a Sentinel was out of reach last; undefined once one has answered after that. */
+  lastError: unknown;
   private readonly sentinels: readonly Redis[];
 
   constructor(location: RedisSentinelLocation, options: RedisLinkOptions, onSwitch: () => void) {
     this.sentinels = location.sentinels.map((endpoint) => {
       const sentinel = new Redis(sentinelClientOptions(location, endpoint, options));
-      sentinel.on('error', () => undefined);
+      sentinel.on('error', (error: unknown) => {
+        this.lastError = error;
+      });
       sentinel.on('message', (_channel: string, message: string) => {
         if (message.startsWith(`${location.masterName} `)) onSwitch();
       });
-      sentinel.on('ready', () => void sentinel.subscribe(CHANNEL).catch(() => undefined));
+      sentinel.on('ready', () => {
+        this.lastError = undefined;
+        sentinel.subscribe(CHANNEL).catch(() => undefined);
+      });
       limitHandshake(sentinel, options.commandTimeoutMs);
       return sentinel;
     });

@@ -35,9 +35,14 @@ export class RedisConnection implements RedisLink {
         ? placeOf(location.endpoint)
         : `${location.masterName} of ${location.sentinels.map(placeOf).join(',')}`;
     this.outage = new OutageLog(this.place, logger);
+    if (location.kind === 'sentinel' && logger) {
+      this.watch = new MasterWatch(location, options, () => this.followMaster());
+    }
     this.redis = new Redis(connectionOptions(location, options));
     limitHandshake(this.redis, options.commandTimeoutMs);
-    this.redis.on('error', (error: unknown) => this.noteDown(outageReason(error)));
+    this.redis.on('error', (error: unknown) =>
+      this.noteDown(outageReason(error, this.watch?.lastError)),
+    );
     this.redis.on('close', () => this.noteDown('connection closed'));
     this.redis.on('ready', () => {
       // The Sentinel that was asked may have been the last to know.
@@ -45,9 +50,6 @@ export class RedisConnection implements RedisLink {
       this.outage.end(this.place);
       options.onReady?.();
     });
-    if (location.kind === 'sentinel' && logger) {
-      this.watch = new MasterWatch(location, options, () => this.followMaster());
-    }
   }
 
   get isReady(): boolean {

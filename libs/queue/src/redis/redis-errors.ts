@@ -36,26 +36,51 @@ export function toQueueError(error: unknown): PipelineError {
 }
 
 function reasonOf(error: unknown): string {
-  // What ioredis says when the connection breaks under a command that it may not send again.
-  const lost = error instanceof Error && error.name === 'MaxRetriesPerRequestError';
-  return lost ? 'the connection was lost before the answer came' : messageOf(error);
+  return isConnectionLost(error)
+    ? 'the connection was lost before the answer came'
+    : messageOf(error);
+}
+
+/** What ioredis says when a connection breaks under a command, or cannot be made for it. */
+export function isConnectionLost(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return error.name === 'MaxRetriesPerRequestError' || error.message === 'Connection is closed.';
 }
 
 /** Codes of Node's TLS for a certificate that nobody known has signed. */
 const UNTRUSTED =
   /^(?:SELF_SIGNED_CERT_IN_CHAIN|DEPTH_ZERO_SELF_SIGNED_CERT|UNABLE_TO_(?:VERIFY|GET)_\w+)$/;
 
-/** Why a connection failed, in words for the one line about the outage. */
-export function outageReason(error: unknown): string {
-  if (!(error instanceof Error)) return messageOf(error);
+/**
+ * Why a link failed, in words for the one line about the outage.
+ *
+ * @param underlying what is known besides: it counts where the error says no more than that a
+ *   connection closed
+ */
+export function outageReason(error: unknown, underlying?: unknown): string {
+  const known = underlying !== undefined && saysOnlyClosed(error) ? underlying : error;
+  const cause = causeOf(known);
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return UNTRUSTED.test(code)
+    ? `its certificate is not trusted (${messageOf(cause)}): name its CA in NODE_EXTRA_CA_CERTS`
+    : messageOf(cause);
+}
+
+function saysOnlyClosed(error: unknown): boolean {
+  const cause = causeOf(error);
+  if (isConnectionLost(cause)) return true;
+  if (!(cause instanceof Error)) return false;
+  return isConnectionLost(cause.cause) || /Last error: Connection is closed\.$/.test(cause.message);
+}
+
+/** The error that tells most, where ioredis or Node wrap it. */
+function causeOf(error: unknown): unknown {
   // A cluster of which no node answered: what the last one did is what helps.
-  const { lastNodeError, code } = error as { lastNodeError?: unknown; code?: unknown };
-  if (lastNodeError !== undefined && lastNodeError !== null) return outageReason(lastNodeError);
+  const { lastNodeError } = (error ?? {}) as { lastNodeError?: unknown };
+  if (lastNodeError instanceof Error) return causeOf(lastNodeError);
   // Where every address of a name failed, Node gives their errors and no message.
-  if (error instanceof AggregateError && error.message === '') return outageReason(error.errors[0]);
-  return UNTRUSTED.test(String(code))
-    ? `its certificate is not trusted (${error.message}): name its CA in NODE_EXTRA_CA_CERTS`
-    : messageOf(error);
+  if (error instanceof AggregateError && error.message === '') return causeOf(error.errors[0]);
+  return error;
 }
 
 /** Replies after which this connection is to be dropped, since it leads to the wrong server. */

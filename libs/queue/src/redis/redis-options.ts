@@ -81,8 +81,8 @@ export function clusterOptions(
   const { commandTimeoutMs } = options;
   return {
     redisOptions: { ...commonOptions(location, options), replyMapping: 'legacy' },
-    // A call that finds no node fails: it must not be sent minutes later, when its batch id is forgotten.
-    enableOfflineQueue: false,
+    // A call waits while its node is being connected to, within its time limit.
+    enableOfflineQueue: true,
     // Whether the slots of a call are served, the call itself says; one lost node is not the end.
     enableReadyCheck: false,
     enableAutoPipelining: false,
@@ -93,7 +93,9 @@ export function clusterOptions(
     maxRedirections: 16 + Math.ceil(commandTimeoutMs / 20),
     retryDelayOnTryAgain: 100,
     retryDelayOnClusterDown: 100,
-    retryDelayOnFailover: 100,
+    // Never again where the connection was lost: the call may have been carried out, and a settle that
+    // is sent twice would hear that its lease is gone. The caller knows what to repeat, and how.
+    retryDelayOnFailover: 0,
     slotsRefreshTimeout: Math.max(1_000, commandTimeoutMs / 2),
     // Names stay names, for the certificate, and so that the system tries every address of one.
     dnsLookup: (address, callback) => callback(null, address),

@@ -35,8 +35,9 @@ export async function startRedisCluster(options: {
   readonly nodes: number;
   /** After how long without an answer a node counts as lost, ms. Default: 5,000. */
   readonly nodeTimeoutMs?: number;
+  readonly tls?: boolean;
 }): Promise<RedisCluster> {
-  const { nodes: count, nodeTimeoutMs = 5_000 } = options;
+  const { nodes: count, nodeTimeoutMs = 5_000, tls = false } = options;
   const nodes: RedisServer[] = [];
   const buses = new Map<RedisServer, number>();
   const stop = async () => void (await Promise.all(nodes.map((node) => node.stop())));
@@ -53,7 +54,7 @@ export async function startRedisCluster(options: {
         'repl-diskless-sync-delay': '0',
       };
       const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
-      const node = await startRedisServer({ args });
+      const node = await startRedisServer({ args, tls });
       nodes.push(node);
       buses.set(node, bus);
       return node;
@@ -106,7 +107,7 @@ export async function startRedisCluster(options: {
   }
 
   return {
-    url: `redis+cluster://${nodes.map(({ port }) => `${HOST}:${port}`).join(',')}`,
+    url: `${tls ? 'rediss' : 'redis'}+cluster://${nodes.map(({ port }) => `${HOST}:${port}`).join(',')}`,
     nodes,
     slotOf,
     ownerOf,

@@ -31,6 +31,20 @@ export const TEST_TLS = {
   key: join(__dirname, 'tls', 'server.key'),
 } as const;
 
+/** Settings of a server, or a Sentinel, that speaks TLS only, also to others of its kind. */
+export function tlsSettings(port: number): Readonly<Record<string, string>> {
+  return {
+    port: '0',
+    'tls-port': String(port),
+    'tls-cert-file': TEST_TLS.certificate,
+    'tls-key-file': TEST_TLS.key,
+    'tls-ca-cert-file': TEST_TLS.ca,
+    'tls-auth-clients': 'no',
+    'tls-replication': 'yes',
+    'tls-cluster': 'yes',
+  };
+}
+
 /**
  * Starts redis-server with these arguments and resolves once it answers. It dies with this process,
  * however that one ends. REDIS_SERVER names the binary; default `redis-server` on PATH.

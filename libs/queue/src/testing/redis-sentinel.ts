@@ -8,6 +8,7 @@ import {
   launchRedis,
   onFreePorts,
   sendCommand,
+  tlsSettings,
   type RedisAccess,
 } from './redis-process';
 import { startRedisServer, type RedisServer } from './redis-server';
@@ -40,10 +41,11 @@ export async function startRedisSentinel(
     /** Of the Sentinels. */
     readonly sentinelPassword?: string;
     readonly database?: number;
+    readonly tls?: boolean;
   } = {},
 ): Promise<WatchedRedis> {
-  const { sentinels: count = 1, password, sentinelPassword, database = 0 } = options;
-  const common = { ...(password !== undefined && { password }), database };
+  const { sentinels: count = 1, password, sentinelPassword, database = 0, tls = false } = options;
+  const common = { ...(password !== undefined && { password }), database, tls };
   const quick = ['--repl-diskless-sync-delay', '0'];
   const stops: (() => Promise<void>)[] = [];
   // Sentinels first, or they would take the end for a crash.
@@ -69,6 +71,7 @@ export async function startRedisSentinel(
         quorum: Math.floor(count / 2) + 1,
         password,
         sentinelPassword,
+        tls,
       });
       sentinels.push(sentinel.access);
       stops.push(sentinel.stop);
@@ -95,8 +98,9 @@ export async function startRedisSentinel(
     const untilMasterIsNot = (old: RedisServer) =>
       eventually(async () => {
         const current = await master();
+        if (current === old) return false;
         const [role] = (await current.command('role')) as unknown[];
-        return current !== old && role === 'master';
+        return role === 'master';
       });
 
     const user = password === undefined ? '' : `:${encodeURIComponent(password)}@`;
@@ -106,7 +110,7 @@ export async function startRedisSentinel(
         ? ''
         : `?sentinelPassword=${encodeURIComponent(sentinelPassword)}`;
     return {
-      url: `redis+sentinel://${user}${hosts}/${MASTER_NAME}/${database}${query}`,
+      url: `${tls ? 'rediss' : 'redis'}+sentinel://${user}${hosts}/${MASTER_NAME}/${database}${query}`,
       master,
       untilMasterIsNot,
       async failover() {
@@ -129,19 +133,22 @@ async function startSentinel(options: {
   readonly quorum: number;
   readonly password: string | undefined;
   readonly sentinelPassword: string | undefined;
+  readonly tls: boolean;
 }): Promise<{ access: RedisAccess; stop(): Promise<void> }> {
-  const { masterPort, quorum, password, sentinelPassword } = options;
+  const { masterPort, quorum, password, sentinelPassword, tls } = options;
   const dir = await mkdtemp(join(tmpdir(), 'redis-sentinel-test-'));
   const config = join(dir, 'sentinel.conf');
   const remove = () => rm(dir, { recursive: true, force: true });
   try {
     return await onFreePorts(async () => {
-      const access = { port: await freePort(), password: sentinelPassword };
+      const access = { port: await freePort(), password: sentinelPassword, tls };
       // A Sentinel keeps its state in this file.
       await writeFile(
         config,
         [
-          `port ${access.port}`,
+          ...Object.entries(tls ? tlsSettings(access.port) : { port: access.port }).map(
+            ([name, value]) => `${name} ${value}`,
+          ),
           `bind ${HOST}`,
           `dir ${dir}`,
           'loglevel warning',

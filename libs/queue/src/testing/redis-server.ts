@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   HOST,
-  TEST_TLS,
   freePort,
   launchRedis,
   onFreePorts,
   sendCommand,
+  tlsSettings,
   type RedisAccess,
   type RunningRedis,
 } from './redis-process';
@@ -26,7 +26,7 @@ export interface RedisServerOptions {
   /** The one that `url` names and `command` uses. Default: 0. */
   readonly database?: number;
   /** Answers by TLS alone, with the certificate for tests ({@link TEST_TLS}). */
-  readonly tls?: boolean;
+  readonly tls?: boolean | undefined;
 }
 
 /** A real Redis server of a test's own, on loopback, durable as shipped: every write is on disk. */
@@ -115,16 +115,7 @@ function settings({ port, password, tls }: RedisAccess, dir: string): readonly s
     save: '',
     loglevel: 'warning',
     ...(password !== undefined && { requirepass: password, masterauth: password }),
-    ...(tls === true
-      ? {
-          port: '0',
-          'tls-port': String(port),
-          'tls-cert-file': TEST_TLS.certificate,
-          'tls-key-file': TEST_TLS.key,
-          'tls-ca-cert-file': TEST_TLS.ca,
-          'tls-auth-clients': 'no',
-        }
-      : { port: String(port) }),
+    ...(tls === true ? tlsSettings(port) : { port: String(port) }),
   };
   return Object.entries(named).flatMap(([name, value]) => [`--${name}`, value]);
 }

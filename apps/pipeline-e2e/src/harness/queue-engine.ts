@@ -23,7 +23,7 @@ import { until } from './until';
 export interface QueueEngine {
   /** The variables that lead a program to it. */
   readonly variables: Readonly<Record<string, string>>;
-  /** Of all partitions together, without the pending event that is next in line. */
+  /** Of all partitions together; the pending event that is next in line is partition 0's. */
   stats(): Promise<QueueStats>;
   /** Of each partition. */
   partitionStats(): Promise<readonly QueueStats[]>;
@@ -97,15 +97,14 @@ async function engineAt(queueUrl: string, scratch: Scratch): Promise<QueueEngine
   };
 }
 
-function sumOf([first, ...others]: readonly QueueStats[]): QueueStats {
-  if (first === undefined) throw new Error('a queue has at least one partition');
-  const { oldestPending: _, ...sum } = first;
-  for (const { oldestPending: __, ...stats } of others) {
-    for (const name of Object.keys(stats) as (keyof typeof sum)[]) {
-      Object.assign(sum, { [name]: sum[name] + stats[name] });
-    }
-  }
-  return sum;
+function sumOf(partitions: readonly QueueStats[]): QueueStats {
+  return partitions.reduce((sum, stats) => {
+    const added = Object.entries(stats).map(([name, value]) => {
+      const before = sum[name as keyof QueueStats];
+      return [name, typeof value === 'number' ? value + Number(before) : before];
+    });
+    return Object.fromEntries(added) as QueueStats;
+  });
 }
 
 /** Leases everything, looks, and gives it back where it was. */

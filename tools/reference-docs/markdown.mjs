@@ -7,6 +7,8 @@ export function code(text) {
   return `\`${text}\``;
 }
 
+/** With a capital letter, unless it begins with a URL. */
 export function sentence(text) {
+  if (/^[\w+]+:\/\//.test(text)) return text;
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

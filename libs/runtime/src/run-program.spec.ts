@@ -68,6 +68,11 @@ function component(
 const forEver = () => new Promise<void>(() => undefined);
 const untilAborted = (signal: AbortSignal) =>
   new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+/** Listens to the signal, as components do that may have to give up. */
+const untilAbortedOrTurn = async (signal: AbortSignal) => {
+  void untilAborted(signal);
+  await othersRun();
+};
 /** A promise that the test resolves. */
 function later() {
   let resolve: () => void = () => undefined;
@@ -112,6 +117,19 @@ describe('a program', () => {
     expect(host.exitCode).toBe(0);
     expect(steps.slice(2)).toEqual(['stop b', 'stop a']);
     expect(logger.messages()).toEqual(['started', 'stopping', 'stopped']);
+  });
+
+  it('has any number of components without a warning of Node', async () => {
+    const warned = jest.fn();
+    process.on('warning', warned);
+    const stop = untilAbortedOrTurn;
+    const many = Array.from({ length: 20 }, (_, n) => component(`part ${n}`, [], { stop }));
+    const { host, ended } = await launch(many);
+    host.signal('SIGTERM');
+    await ended;
+    await othersRun();
+    process.off('warning', warned);
+    expect(warned.mock.calls).toEqual([]);
   });
 
   it('hands the configuration and the logger to what builds it', async () => {

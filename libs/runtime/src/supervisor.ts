@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Component } from './component';
 import { PipelineError, messageOf } from './pipeline-error';
 import type { ProgramHost } from './program-host';
@@ -42,6 +43,8 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    // Several for each component: not a leak, whatever Node's warning says above ten.
+    setMaxListeners(0, this.#graceOver.signal);
   }
 
   /** Resolves with the exit code once all is stopped or given up and logged; never rejects. */

@@ -1,4 +1,3 @@
-import { getMaxListeners } from 'node:events';
 import type { Component } from './component';
 import { defineConfig } from './config';
 import { env, integer } from './config-fields';
@@ -113,15 +112,6 @@ describe('a program', () => {
     expect(host.exitCode).toBe(0);
     expect(steps.slice(2)).toEqual(['stop b', 'stop a']);
     expect(logger.messages()).toEqual(['started', 'stopping', 'stopped']);
-  });
-
-  it('gives its components a signal that any number of them may listen to', async () => {
-    const limits: number[] = [];
-    const stop = async (signal: AbortSignal) => void limits.push(getMaxListeners(signal));
-    const { host, ended } = await launch([component('a', [], { stop })]);
-    host.signal('SIGTERM');
-    await ended;
-    expect(limits).toEqual([0]);
   });
 
   it('hands the configuration and the logger to what builds it', async () => {

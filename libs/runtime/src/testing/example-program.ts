@@ -29,6 +29,8 @@ const config = defineConfig({
 const write = (level: string) => (fields: object, message: string) =>
   void writeSync(1, `${JSON.stringify({ level, message, ...fields })}\n`);
 
+const idle = () => Promise.resolve();
+
 void runProgram({
   name: 'example',
   summary: 'Waits to be stopped.',
@@ -42,6 +44,8 @@ void runProgram({
     flush: () => undefined,
   }),
   build: ({ handles, fault, stopMs }) => [
+    // So many that Node would warn of a leak, were each one's interest in the stop one.
+    ...Array.from({ length: 20 }, (_, n) => ({ name: `part ${n}`, start: idle, stop: idle })),
     {
       name: 'example',
       start: async () => {

@@ -12,6 +12,7 @@ import {
   put,
   receive,
   startRedisCluster,
+  startRedisServer,
   take,
   type RedisCluster,
   type RedisServer,
@@ -257,6 +258,27 @@ describe('on a cluster', () => {
     } finally {
       links.commands.close();
       await cluster.nodes[1]!.command('config', 'set', 'appendfsync', 'always');
+    }
+  });
+
+  it('the wrong form of URL is named: a cluster as a server, a server as a cluster', async () => {
+    const [node] = cluster.nodes;
+    const elsewhere = await nameOn(cluster.nodes[1]!);
+    await expect(put(await open(elsewhere, node!.url), [event(1)])).rejects.toMatchObject({
+      code: 'QUEUE_UNAVAILABLE',
+      message: 'Redis is a node of a cluster: QUEUE_URL must begin with redis+cluster://',
+    });
+    const server = await startRedisServer();
+    try {
+      sink = createLogSink();
+      const queue = await open('q', server.url.replace('redis:', 'redis+cluster:'));
+      await expect(put(queue, [event(1)])).rejects.toEqual(unavailable);
+      expect(sink.lines.map(({ reason }) => reason)).toContain(
+        'ERR This instance has cluster support disabled',
+      );
+    } finally {
+      await Promise.all(opened.splice(0).map((queue) => queue.close()));
+      await server.stop();
     }
   });
 

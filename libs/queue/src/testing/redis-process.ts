@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import { guardOrphan, systemClock } from '@event-pipeline/runtime';
 import { Redis } from 'ioredis';
 
-/** How long a server may take to start, to load its data or to stop. */
+/** How long a server may take to start and to load its data. */
 const LIMIT_MS = 30_000;
+/** How long it may take to stop in order. */
+const STOP_LIMIT_MS = 15_000;
 export const HOST = '127.0.0.1';
 
 /** How a test reaches a server. */
@@ -93,10 +95,13 @@ export async function launchRedis(options: {
     end: async (signal) => {
       if (!hasEnded()) {
         child.kill(signal);
-        // A paused server takes SIGTERM only once it runs.
+        // A paused server takes SIGTERM only once it runs; a replica that writes its first append-only
+        // file refuses to end, and has to be asked again.
         child.kill('SIGCONT');
-        const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+        const again = setInterval(() => child.kill(signal), 500);
+        const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
         await gone;
+        clearInterval(again);
         clearTimeout(timer);
       }
       guard.release();

@@ -114,6 +114,8 @@ function settings({ port, password, tls }: RedisAccess, dir: string): readonly s
     'maxmemory-policy': 'noeviction',
     save: '',
     loglevel: 'warning',
+    // No end waits for replicas.
+    'shutdown-timeout': '0',
     ...(password !== undefined && { requirepass: password, masterauth: password }),
     ...(tls === true ? tlsSettings(port) : { port: String(port) }),
   };

@@ -21,12 +21,11 @@ export function partitionOf(key: string, count: number): number {
   return chosen;
 }
 
+/** Over UTF-16 units instead of bytes. */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) {
-    const unit = text.charCodeAt(i);
-    hash = Math.imul(hash ^ (unit & 0xff), 0x01000193);
-    hash = Math.imul(hash ^ (unit >>> 8), 0x01000193);
+    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   }
   return hash;
 }

@@ -45,7 +45,7 @@ export async function createCollector(
     enqueued: (_, seconds) => metrics.enqueueSeconds.observe(seconds),
   });
   const ingestor = new EventIngestor(config, clock);
-  const queueing = { ingestor, queue, batchers, random, clock };
+  const queueing = { ingestor, queue, batchers, random, clock, patienceMs };
   const service = new EventService({
     ingestor,
     batchers,

@@ -44,14 +44,14 @@ export class PartitionSetting implements Component {
     }
   }
 
-  /** False where the queue gave no answer. */
+  /** False where the queue gave no answer, or cannot do it now. */
   private async apply(partitions: number): Promise<boolean> {
     try {
       await this.queue.resize(partitions);
       return true;
     } catch (error) {
-      if (PipelineError.from(error).code === 'QUEUE_UNAVAILABLE') return false;
-      throw error;
+      if (PipelineError.from(error).code === 'CONFIG_INVALID') throw error;
+      return false;
     }
   }
 }

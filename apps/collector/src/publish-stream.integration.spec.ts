@@ -150,7 +150,7 @@ describe('a batch id in a stream', () => {
     const batch = batchOf(2);
     send(stream, batch);
     await answered(stream, 1);
-    const key = `{${collector.queueName}}:batch:${batch.batchId}/1`;
+    const key = `{${collector.queueName}}:batch:${batch.batchId}/0`;
     const left = Number(await redis.command('pttl', key));
     expect(left).toBeGreaterThan(14 * 60_000);
     expect(left).toBeLessThanOrEqual(15 * 60_000);

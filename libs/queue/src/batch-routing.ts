@@ -1,4 +1,5 @@
 import { partitionOf } from './partition-of';
+import type { PartitionEra } from './partitioning';
 import type { Queue } from './queue';
 
 /** Where the events of a batch go, and where its id is remembered. */
@@ -8,13 +9,13 @@ export interface BatchRouting {
   /** The partition that remembers the id. */
   readonly home: number;
   /**
-   * The id under which it does. It names the count: most ids have the same home by different counts,
-   * and a batch that comes again must be spread as it was.
+   * The id under which it does. It names the generation by which the batch is spread: a batch that
+   * comes again must be spread as it was, and most ids have the same home by different counts.
    */
   readonly recordId: string;
-  /** Of the partitions at present; to go with the record. */
+  /** That generation. */
   readonly generation: number;
-  /** False for a batch that is spread as it was before the partitions changed. */
+  /** False where it is an earlier one, in which the queue remembers the id. */
   readonly isPresent: boolean;
 }
 
@@ -38,18 +39,20 @@ export async function routeBatch(
   queue: Pick<Queue, 'partitioning' | 'remembers'>,
   batchId: string,
 ): Promise<BatchRouting> {
-  const { count, generation, earlier } = queue.partitioning();
-  for (const before of earlier) {
-    const place = placeOf(batchId, before);
-    const [isKnown] = await queue.remembers(place.home, [place.recordId]);
-    if (isKnown === true) return { ...place, generation, isPresent: false };
-  }
-  return { ...placeOf(batchId, count), generation, isPresent: true };
+  const present = queue.partitioning();
+  const eras = present.earlier.map((era) => placeOf(batchId, era));
+  const known = await Promise.all(
+    eras.map(({ home, recordId }) => queue.remembers(home, [recordId])),
+  );
+  const found = eras.find((_, at) => known[at]?.[0] === true);
+  if (found) return { ...found, isPresent: false };
+  return { ...placeOf(batchId, present), isPresent: true };
 }
 
 function placeOf(
   batchId: string,
-  count: number,
-): Pick<BatchRouting, 'count' | 'home' | 'recordId'> {
-  return { count, home: partitionOf(batchId, count), recordId: `${batchId}/${count}` };
+  { count, generation }: PartitionEra,
+): Omit<BatchRouting, 'isPresent'> {
+  const home = partitionOf(batchId, count);
+  return { count, generation, home, recordId: `${batchId}/${generation}` };
 }

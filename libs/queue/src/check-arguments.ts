@@ -2,12 +2,11 @@ import { PipelineError } from '@event-pipeline/runtime';
 import {
   MAX_ASKED_IDS,
   MAX_BATCH_EVENTS,
-  MAX_PARTITIONS,
   type EnqueueBatch,
-  type Partitioning,
   type ReceiveRequest,
   type SettleException,
 } from './queue';
+import { MAX_PARTITIONS, type Partitioning } from './partitioning';
 
 /** What every engine refuses before it touches anything; a caller that sees one of these has a bug. */
 function refuse(what: string): never {
@@ -18,7 +17,11 @@ const MAX_ANSWER_LENGTH = 65_536;
 
 /** A partition that was given up of late may still be asked for what it remembers. */
 export function checkPartition(partition: number, { count, earlier }: Partitioning): void {
-  if (!Number.isInteger(partition) || partition < 0 || partition >= Math.max(count, ...earlier)) {
+  if (
+    !Number.isInteger(partition) ||
+    partition < 0 ||
+    partition >= Math.max(count, ...earlier.map((era) => era.count))
+  ) {
     refuse(`there is no partition ${partition} (partitions: ${count})`);
   }
 }

@@ -1,5 +1,6 @@
 export * from './batch-routing';
 export * from './partition-of';
+export * from './partitioning';
 export * from './queue';
 export * from './queue-component';
 export * from './queue-config';

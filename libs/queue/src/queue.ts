@@ -1,3 +1,5 @@
+import type { Partitioning } from './partitioning';
+
 /**
  * The queue port: what every engine promises. The contract suite in testing/ holds each engine to
  * these sentences.
@@ -105,32 +107,8 @@ export const MAX_BATCH_BYTES = 1_048_576;
 /** How long a batch id is remembered. A publisher gives up on a batch sooner. */
 export const BATCH_ID_WINDOW_MS = 15 * 60_000;
 
-/** Most partitions of a queue: a worker keeps a connection for each to wait on. */
-export const MAX_PARTITIONS = 64;
 /** Most ids in one call of {@link Queue.remembers}. */
 export const MAX_ASKED_IDS = 1_000;
-
-/**
- * How the partitions have changed of late. Whoever spreads events over partitions by their number
- * spreads them otherwise after a change; a batch that comes again must all the same be looked for
- * where its id was remembered before. So for a batch whose id comes from a client:
- *
- * 1. Ask, for each `earlier` count, the partition that would remember it by that count.
- * 2. If none does, enqueue by the present count, under the present `generation`.
- * 3. Refused with PARTITIONS_CHANGED: the count has changed meanwhile. Begin again.
- *
- * See batch-routing.ts, which does it.
- *
- * A change raises the generation of every partition before it takes effect, so an id that step 1 did
- * not find cannot be enqueued by an earlier count any more.
- */
-export interface Partitioning {
-  readonly count: number;
-  /** Rises with each change; 0 for a queue that never changed. */
-  readonly generation: number;
-  /** Other counts that were in force within {@link BATCH_ID_WINDOW_MS}, latest first. */
-  readonly earlier: readonly number[];
-}
 
 export interface EnqueueBatch {
   /**

@@ -12,26 +12,38 @@ const { REJECTION_CODE_INVALID_TYPE: TYPE, REJECTION_CODE_INVALID_TIMESTAMP: TIM
 
 describe('the answer to a batch', () => {
   it.each([
-    ['without rejections', { accepted: 3, rejections: [] }],
+    ['without rejections', { isWhole: true, accepted: 3, rejections: [] }],
     [
       'with rejections',
-      { accepted: 1, rejections: [rejection(0, TYPE), rejection(999, TIMESTAMP)] },
+      {
+        isWhole: false,
+        accepted: 997,
+        rejections: [rejection(2, TYPE), rejection(3, TIMESTAMP), rejection(999, TYPE)],
+      },
     ],
-    ['of nothing', { accepted: 0, rejections: [] }],
+    ['of nothing', { isWhole: true, accepted: 0, rejections: [] }],
   ])('%s is repeated as it was', (_, answer) => {
     expect(decodeAnswer(encodeAnswer(answer), answer.rejections)).toEqual(answer);
   });
 
   it('keeps a rejection that would not be one by now', () => {
-    const text = encodeAnswer({ accepted: 1, rejections: [rejection(4, TIMESTAMP)] });
+    const text = encodeAnswer({
+      isWhole: true,
+      accepted: 1,
+      rejections: [rejection(4, TIMESTAMP)],
+    });
     expect(decodeAnswer(text, [])).toMatchObject({
       accepted: 1,
       rejections: [{ index: 4, code: TIMESTAMP }],
     });
   });
 
-  it('fits what the queue keeps, with every event of a batch refused', () => {
-    const rejections = Array.from({ length: 1_000 }, (_, i) => rejection(99_000 + i, TYPE));
-    expect(encodeAnswer({ accepted: 0, rejections }).length).toBeLessThan(65_536);
-  });
+  it.each([1, 2, 7])(
+    'fits what the queue keeps, with every %i. event of the largest request refused',
+    (n) => {
+      const rejections = Array.from({ length: 20_000 / n }, (_, i) => rejection(i * n, TYPE));
+      const answer = encodeAnswer({ isWhole: false, accepted: 0, rejections });
+      expect(answer.length).toBeLessThan(65_536);
+    },
+  );
 });

@@ -4,7 +4,8 @@ import type { IntakeObserver } from '../intake-observer';
 import { Admission } from './admission';
 import { readBatchFrame, type BatchFrame } from './batch-frame';
 import { EVENT_OVERHEAD_BYTES } from './batch-parts';
-import { queueBatch, type QueueingParts } from './batch-queueing';
+import { queueBatch } from './batch-queueing';
+import type { QueueingParts } from './enqueue-part';
 import { isUuid } from './event-validator';
 
 /** The batch of one PublishEventsRequest, not yet admitted. */

@@ -1,6 +1,6 @@
 import type { Rejection } from '@event-pipeline/contracts';
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, partitionOf } from '@event-pipeline/queue';
-import type { EventIngestor } from './event-ingestor';
+import type { EventIngestor, StorableEvent } from './event-ingestor';
 
 /**
  * What an event weighs beyond its bytes on the wire, as long as its stored text is not known: the
@@ -42,20 +42,27 @@ export function judgeEvents(ingestor: EventIngestor, events: readonly Uint8Array
   const accepted: AcceptedEvent[] = [];
   const rejections: Rejection[] = [];
   let growth = 0;
-  for (const [index, event] of events.entries()) {
-    const verdict = ingestor.judge(event, index);
+  for (const [index, bytes] of events.entries()) {
+    const verdict = ingestor.judge(bytes, index);
     if (verdict.rejection) {
       rejections.push(verdict.rejection);
       continue;
     }
-    const { body, key } = verdict;
-    const cost = event.length + EVENT_OVERHEAD_BYTES;
-    // Escapes can make the stored text six times as long as what came.
-    const weight = Math.max(cost, Buffer.byteLength(body));
-    growth += weight - cost;
-    accepted.push({ index, body, key, weight, length: event.length });
+    const event = weighed(index, bytes, verdict);
+    growth += event.weight - event.length - EVENT_OVERHEAD_BYTES;
+    accepted.push(event);
   }
   return { accepted, rejections, growth };
+}
+
+export function weighed(
+  index: number,
+  { length }: Uint8Array,
+  { body, key }: StorableEvent,
+): AcceptedEvent {
+  // Escapes can make the stored text six times as long as what came.
+  const weight = Math.max(length + EVENT_OVERHEAD_BYTES, Buffer.byteLength(body));
+  return { index, body, key, weight, length };
 }
 
 /**

@@ -142,7 +142,9 @@ export class Batcher {
       try {
         pending = this.giveUpSome(await this.send(pending), CHANGING);
       } catch (error) {
-        pending = this.giveUpSome(pending, knownError(error));
+        const known = knownError(error);
+        pending = this.giveUpSome(pending, known);
+        this.giveUpExpired(known);
       }
       if (pending.length === 0) return;
       const delay = Math.min(FIRST_RETRY_MS * 2 ** attempt, MAX_RETRY_MS);
@@ -176,6 +178,15 @@ export class Batcher {
     if (result === undefined || result.outcome === 'refused') one.reject(refusal(result?.reason));
     else one.resolve(result);
     return false;
+  }
+
+  /** What waits behind a call without an answer has run out of patience, too. */
+  private giveUpExpired(error: PipelineError): void {
+    if (error.code !== 'QUEUE_UNAVAILABLE') return;
+    const waiting = this.waiting.splice(0);
+    // Its batch, or one that was rejected, must not gather more.
+    this.gathering = undefined;
+    this.waiting.push(...this.giveUpSome(waiting, error));
   }
 
   /** Rejects those for which the error is final; returns those to be tried again. */

@@ -1,11 +1,22 @@
-import { encodeStoredEvent, RejectionCode, type Rejection } from '@event-pipeline/contracts';
-import type { Clock } from '@event-pipeline/runtime';
+import {
+  encodeStoredEvent,
+  RejectionCode,
+  type Event,
+  type Rejection,
+} from '@event-pipeline/contracts';
+import { PipelineError, type Clock } from '@event-pipeline/runtime';
 import { decodeEvent, type Refusal } from './event-decoder';
 import { refusalOf, type EventLimits } from './event-validator';
 
+export interface StorableEvent {
+  /** The JSON text to be queued. */
+  readonly body: string;
+  /** Chooses its partition. */
+  readonly key: string;
+}
+
 export type Verdict =
-  /** The JSON text to be queued, and what chooses its partition. */
-  | { readonly body: string; readonly key: string; readonly rejection: undefined }
+  | (StorableEvent & { readonly rejection: undefined })
   | { readonly body: undefined; readonly rejection: Rejection };
 
 const SHOWN_ID_LENGTH = 64;
@@ -27,10 +38,21 @@ export class EventIngestor {
     const now = this.clock.now();
     const invalid = refusalOf(event, this.limits, now);
     if (invalid) return reject(invalid, index, event.eventId);
-    event.eventId = event.eventId.toLowerCase();
-    const key = event.partitionKey === '' ? event.eventId : event.partitionKey;
-    return { body: encodeStoredEvent(event, now), key, rejection: undefined };
+    return { ...storable(event, now), rejection: undefined };
   }
+
+  /** An event that was accepted before, whatever the limits and the clock say now. */
+  restate(bytes: Uint8Array): StorableEvent {
+    const { event, refusal } = decodeEvent(bytes);
+    if (refusal) throw new PipelineError('INTERNAL', `accepted before: ${refusal.message}`);
+    return storable(event, this.clock.now());
+  }
+}
+
+function storable(event: Event, now: number): StorableEvent {
+  event.eventId = event.eventId.toLowerCase();
+  const key = event.partitionKey === '' ? event.eventId : event.partitionKey;
+  return { body: encodeStoredEvent(event, now), key };
 }
 
 function reject({ code, message }: Refusal, index: number, eventId: string): Verdict {

@@ -11,7 +11,8 @@ import type { EventOwner, EventRun } from './shared-batch';
 /** The batchers of all partitions, made as they are needed. */
 export class PartitionBatchers implements Component {
   readonly name = 'batchers';
-  private readonly batchers: Batcher[] = [];
+  private readonly batchers: (Batcher | undefined)[] = [];
+  private hasGivenUp = false;
 
   constructor(
     private readonly queue: Pick<Queue, 'enqueue' | 'partitionCount'>,
@@ -27,7 +28,10 @@ export class PartitionBatchers implements Component {
 
   /** Waits until everything that was brought is answered; at the end of the grace it gives up. */
   async stop(signal: AbortSignal): Promise<void> {
-    const giveUp = () => this.batchers.forEach((batcher) => batcher.giveUp());
+    const giveUp = () => {
+      this.hasGivenUp = true;
+      for (const batcher of this.batchers) batcher?.giveUp();
+    };
     if (signal.aborted) giveUp();
     signal.addEventListener('abort', giveUp, { once: true });
     // One that was idle may have taken over from another meanwhile.
@@ -58,10 +62,12 @@ export class PartitionBatchers implements Component {
     const { queue, options, clock, random, observer } = this;
     // Always the same one for the same count: a batch that comes again is found there.
     const successor = (of: Batcher) => this.of(of.partition % queue.partitionCount());
-    return new Batcher(queue, partition, options, clock, random, observer, successor);
+    const batcher = new Batcher(queue, partition, options, clock, random, observer, successor);
+    if (this.hasGivenUp) batcher.giveUp();
+    return batcher;
   }
 
   private busy(): Promise<void>[] {
-    return this.batchers.flatMap(({ idle }) => idle ?? []);
+    return this.batchers.flatMap((batcher) => batcher?.idle ?? []);
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '@event-pipeline/runtime';
 import { cannotShrink } from '../cannot-shrink';
-import type { Partitioning } from '../queue';
+import type { Partitioning } from '../partitioning';
 import type { Environment } from './environment';
 import { heldBy } from './partition-reads';
 import { PartitionRecords } from './partition-records';

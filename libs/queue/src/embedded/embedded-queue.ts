@@ -13,7 +13,6 @@ import type {
   EnqueueBatch,
   EnqueueResult,
   LeaseRef,
-  Partitioning,
   Queue,
   QueueHealth,
   QueueLimits,
@@ -24,6 +23,7 @@ import type {
   ReclaimLimits,
   SettleException,
 } from '../queue';
+import type { Partitioning } from '../partitioning';
 import { checkLeaseMs, checkOutcomes, checkReclaim } from './check-embedded';
 import type { DiskRoom } from './disk-room';
 import { EmbeddedPartitions } from './embedded-partitions';

@@ -1,6 +1,7 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import type { Key, RootDatabase } from 'lmdb';
-import { BATCH_ID_WINDOW_MS, type Partitioning } from '../queue';
+import { BATCH_ID_WINDOW_MS } from '../queue';
+import type { PartitionEra, Partitioning } from '../partitioning';
 import { FORMAT, queueKey } from './layout';
 
 /** What is known of a queue as a whole. */
@@ -10,7 +11,7 @@ export interface QueueRecord {
   /** Rises with each change of the number of partitions; absent: 0. */
   readonly generation?: number;
   /** Earlier numbers and when they ended, Unix ms, latest first. */
-  readonly was?: readonly { readonly count: number; readonly endedAt: number }[];
+  readonly was?: readonly (PartitionEra & { readonly endedAt: number })[];
 }
 
 /** No control characters: lmdb's order of keys does not hold for them. */
@@ -57,9 +58,8 @@ export function readQueueRecord(
 /** The partitions as the record has them at the time `now`. */
 export function partitioningOf(record: QueueRecord, now: number): Partitioning {
   const { partitions, generation = 0 } = record;
-  const lately = new Set(latelyEnded(record, now).map(({ count }) => count));
-  lately.delete(partitions);
-  return { count: partitions, generation, earlier: [...lately] };
+  const earlier = latelyEnded(record, now).map(({ generation, count }) => ({ generation, count }));
+  return { count: partitions, generation, earlier };
 }
 
 /** Within a transaction: changes the number of partitions. */
@@ -70,11 +70,12 @@ export function putPartitionCount(
   partitions: number,
   now: number,
 ): QueueRecord {
+  const { generation = 0, partitions: count } = record;
   const changed: QueueRecord = {
     ...record,
     partitions,
-    generation: (record.generation ?? 0) + 1,
-    was: [{ count: record.partitions, endedAt: now }, ...latelyEnded(record, now)],
+    generation: generation + 1,
+    was: [{ generation, count, endedAt: now }, ...latelyEnded(record, now)],
   };
   db.putSync(queueKey(name), Buffer.from(JSON.stringify(changed)));
   return changed;

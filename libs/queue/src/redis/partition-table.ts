@@ -1,9 +1,10 @@
 import { messageOf, PipelineError, type Clock } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { cannotShrink } from '../cannot-shrink';
-import { BATCH_ID_WINDOW_MS, type Partitioning } from '../queue';
-import type { RedisLink } from './redis-link';
+import type { Partitioning } from '../partitioning';
+import { BATCH_ID_WINDOW_MS } from '../queue';
 import { partitionKeys, partitionsKey } from './redis-keys';
+import type { RedisLink } from './redis-link';
 import { parsePartitioningReply, parseProposalReply, type PartitionRecord } from './redis-replies';
 import { redisScripts } from './redis-scripts';
 
@@ -11,26 +12,33 @@ import { redisScripts } from './redis-scripts';
 const REFRESH_MS = 1_000;
 /** A change that has been under way for so long was left by a process that died: it is finished. */
 const ABANDONED_AFTER_MS = 5_000;
-/** So often a change is begun anew when others change the partitions at the same time. */
-const MAX_ATTEMPTS = 20;
+/** How long a change may take, with the ones that it has to wait for. */
+const RESIZE_LIMIT_MS = 30_000;
+const POLL_MS = 50;
 
-type GateStep = 'open' | 'close' | 'reopen';
+type GateStep = 'open' | 'close' | 'look';
+/** Superseded: by an attempt of at least this number. */
+type Outcome = { readonly done: true } | { readonly done: false; readonly supersededBy: number };
 
 /**
  * How many partitions a queue has, as Redis knows it, and how that is changed.
  *
  * The count lies with partition 0; the partitions lie anywhere in a Cluster, so no step can change
- * all of them at once. A change goes in this order, under a number that supersedes earlier attempts:
- * partitions that go are closed one by one (each only while it is empty; else all are reopened and
- * the change is given up), those that stay or come are opened under the new generation, and then the
- * count changes. A change that stops half-way has closed or fenced some partitions: batches that are
- * refused there make their senders look here, and whoever looks finishes it.
+ * all of them at once. One change is under way at a time. Under its number, the attempt: partitions
+ * that go are closed one by one, each only while it is empty; those that stay or come are opened,
+ * with the attempt as their generation; then the count changes. One that turns out not to be empty
+ * ends the change: all present partitions are opened, and the count stays.
+ *
+ * A change that stops half-way has closed or fenced some partitions. Senders that are refused there
+ * look here, and whoever sees the same attempt for {@link ABANDONED_AFTER_MS} supersedes it by one of
+ * his own, which goes through all partitions again.
  */
 export class PartitionTable {
   private known: Partitioning = { count: 1, generation: 0, earlier: [] };
   private refreshedAt = -Infinity;
   private refreshing: Promise<void> | undefined;
-  private unfinished: { readonly attempt: number; readonly seenAt: number } | undefined;
+  private underWay: { readonly attempt: number; readonly seenAt: number } | undefined;
+  private mending = false;
 
   constructor(
     private readonly redis: Pick<RedisLink, 'run'>,
@@ -54,54 +62,89 @@ export class PartitionTable {
     return this.refreshing;
   }
 
-  /** See {@link Queue.resize}. */
-  async resize(target: number): Promise<void> {
-    for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
-      const { attempt, count } = await this.propose(target);
-      if (attempt === 0 || (await this.change(attempt, count, target))) {
-        await this.lookUp();
-        if (attempt !== 0 && count !== target) {
-          this.logger.info({ from: count, to: target }, 'the number of partitions has changed');
-        }
-        return;
-      }
-    }
-    throw new PipelineError('QUEUE_UNAVAILABLE', 'others change the number of partitions too');
+  /**
+   * To be called when a partition has refused a batch for its generation: hears of the change that is
+   * the reason. Where there is none, the last one was lost with the server that had the count, and the
+   * partition knows more than the record; then that is put right.
+   */
+  async refused(partition: number): Promise<void> {
+    const before = this.known.generation;
+    await this.refresh();
+    const { generation, next, count } = await this.read();
+    if (generation !== before || next !== 0 || partition >= count) return;
+    const answer = await this.gate(partition, generation, 'open');
+    if (answer < 0) this.mend('the last change of the partitions was lost', count, -answer);
   }
 
-  /** False when a later attempt has superseded this one. */
-  private async change(attempt: number, count: number, target: number): Promise<boolean> {
+  /** See {@link Queue.resize}. QUEUE_UNAVAILABLE also where others change the count all the time. */
+  async resize(target: number): Promise<void> {
+    await this.reach(target, 0);
+  }
+
+  /** @param floor a number that the attempt exceeds */
+  private async reach(target: number, floor: number): Promise<void> {
+    const end = this.clock.monotonic() + RESIZE_LIMIT_MS;
+    let above = floor;
+    while (this.clock.monotonic() < end) {
+      const record = await this.read();
+      const { count, next } = record;
+      if (next === 0 && count === target && record.generation >= above) return this.note(record);
+      if (next !== 0 && !this.isAbandoned(record)) {
+        await this.clock.sleep(POLL_MS);
+        continue;
+      }
+      await this.checkSurplus(target, count);
+      const attempt = await this.propose(target, next === 0 ? 0 : record.attempt, above);
+      if (attempt <= 0) continue;
+      const outcome = await this.change(attempt, count, target);
+      if (!outcome.done) above = Math.max(above, outcome.supersededBy);
+      else if (count !== target) {
+        this.logger.info({ from: count, to: target }, 'the number of partitions has changed');
+      }
+    }
+    throw new PipelineError('QUEUE_UNAVAILABLE', 'the number of partitions cannot be changed now');
+  }
+
+  private async change(attempt: number, count: number, target: number): Promise<Outcome> {
     for (let partition = target; partition < count; partition++) {
       const held = await this.gate(partition, attempt, 'close');
-      if (held < 0) return false;
+      if (held < 0) return { done: false, supersededBy: -held };
       if (held > 0) {
-        await this.giveUp(attempt, target, partition);
-        throw cannotShrink({ count, target, partition, held });
+        const outcome = await this.openAll(attempt, count, 'abandon');
+        if (outcome.done) throw cannotShrink({ count, target, partition, held });
+        return outcome;
       }
     }
-    for (let partition = 0; partition < target; partition++) {
-      if ((await this.gate(partition, attempt, 'open')) < 0) return false;
+    return this.openAll(attempt, target, 'commit');
+  }
+
+  private async openAll(
+    attempt: number,
+    count: number,
+    how: 'commit' | 'abandon',
+  ): Promise<Outcome> {
+    for (let partition = 0; partition < count; partition++) {
+      const answer = await this.gate(partition, attempt, 'open');
+      if (answer < 0) return { done: false, supersededBy: -answer };
     }
-    return this.conclude(attempt, 'commit');
-  }
-
-  /** Reopens the partitions `from` up to, not including, `to`. */
-  private async giveUp(attempt: number, from: number, to: number): Promise<void> {
-    for (let partition = from; partition < to; partition++) {
-      await this.gate(partition, attempt, 'reopen');
-    }
-    await this.conclude(attempt, 'abandon');
-  }
-
-  private async propose(target: number): Promise<{ attempt: number; count: number }> {
-    const keys = [partitionsKey(this.queueName)];
-    return parseProposalReply(await this.redis.run(redisScripts.proposePartitions, keys, [target]));
-  }
-
-  private async conclude(attempt: number, how: 'commit' | 'abandon'): Promise<boolean> {
-    const keys = [partitionsKey(this.queueName)];
     const args = [attempt, how, BATCH_ID_WINDOW_MS];
-    return Number(await this.redis.run(redisScripts.concludePartitions, keys, args)) === 1;
+    const done = await this.redis.run(redisScripts.concludePartitions, this.recordKey(), args);
+    return Number(done) === 1 ? { done: true } : { done: false, supersededBy: 0 };
+  }
+
+  /** So that a change that is bound to be refused changes nothing at all. */
+  private async checkSurplus(target: number, count: number): Promise<void> {
+    for (let partition = target; partition < count; partition++) {
+      const held = await this.gate(partition, 0, 'look');
+      if (held > 0) throw cannotShrink({ count, target, partition, held });
+    }
+  }
+
+  /** 0 or less where there is nothing to be changed, or not now. */
+  private async propose(target: number, superseded: number, above: number): Promise<number> {
+    const args = [target, superseded, above];
+    const reply = await this.redis.run(redisScripts.proposePartitions, this.recordKey(), args);
+    return parseProposalReply(reply).attempt;
   }
 
   private async gate(partition: number, attempt: number, step: GateStep): Promise<number> {
@@ -114,29 +157,50 @@ export class PartitionTable {
   private async lookUp(): Promise<void> {
     // Also when it fails: an outage is not asked about at every turn.
     this.refreshedAt = this.clock.monotonic();
-    const keys = [partitionsKey(this.queueName)];
-    const reply = await this.redis.run(redisScripts.partitioning, keys, [BATCH_ID_WINDOW_MS]);
-    const record = parsePartitioningReply(reply);
-    const { count, generation, earlier } = record;
-    this.known = { count, generation, earlier };
-    this.watchChange(record);
-  }
-
-  private watchChange({ next, attempt }: PartitionRecord): void {
-    if (next === 0) {
-      this.unfinished = undefined;
-    } else if (this.unfinished?.attempt !== attempt) {
-      this.unfinished = { attempt, seenAt: this.clock.monotonic() };
-    } else if (this.clock.monotonic() - this.unfinished.seenAt > ABANDONED_AFTER_MS) {
-      this.unfinished = undefined;
-      this.finish(next);
+    const record = await this.read();
+    if (record.generation < this.known.generation) {
+      // Redis came back without it, or a replica took over that had not heard of the last change.
+      this.mend('the number of partitions was lost', this.known.count, this.known.generation);
+      return;
+    }
+    this.note(record);
+    if (record.next !== 0 && this.isAbandoned(record)) {
+      this.mend('a change of the number of partitions was left unfinished', record.next, 0);
     }
   }
 
-  private finish(target: number): void {
-    this.resize(target).catch((error: unknown) => {
-      const reason = messageOf(error);
-      this.logger.warn({ reason }, 'a change of the number of partitions was not finished');
-    });
+  private async read(): Promise<PartitionRecord> {
+    const args = [BATCH_ID_WINDOW_MS];
+    const reply = await this.redis.run(redisScripts.partitioning, this.recordKey(), args);
+    return parsePartitioningReply(reply);
+  }
+
+  private note({ count, generation, earlier }: PartitionRecord): void {
+    if (generation >= this.known.generation) this.known = { count, generation, earlier };
+  }
+
+  private isAbandoned({ attempt }: PartitionRecord): boolean {
+    const now = this.clock.monotonic();
+    if (this.underWay?.attempt !== attempt) this.underWay = { attempt, seenAt: now };
+    return now - this.underWay.seenAt > ABANDONED_AFTER_MS;
+  }
+
+  /** Begins to put right what this process alone may know of; not twice at a time. */
+  private mend(what: string, target: number, floor: number): void {
+    if (this.mending) return;
+    this.mending = true;
+    this.logger.warn({ partitions: target }, `${what}; putting it right`);
+    this.reach(target, floor)
+      .catch((error: unknown) => {
+        const reason = messageOf(error);
+        this.logger.warn({ reason }, 'the number of partitions could not be put right yet');
+      })
+      .finally(() => {
+        this.mending = false;
+      });
+  }
+
+  private recordKey(): [string] {
+    return [partitionsKey(this.queueName)];
   }
 }

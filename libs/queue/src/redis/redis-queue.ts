@@ -13,7 +13,6 @@ import {
   type EnqueueBatch,
   type EnqueueResult,
   type LeaseRef,
-  type Partitioning,
   type Queue,
   type QueueHealth,
   type QueueLimits,
@@ -24,6 +23,7 @@ import {
   type ReclaimLimits,
   type SettleException,
 } from '../queue';
+import type { Partitioning } from '../partitioning';
 import type { RedisLocation } from '../redis-location';
 import { OrphanScrub } from './orphan-scrub';
 import { PartitionTable } from './partition-table';
@@ -133,7 +133,7 @@ class RedisQueue implements Queue {
     }
     const reply = await this.links.commands.run(redisScripts.enqueue, keys, args);
     const results = parseEnqueueReply(reply, batches);
-    if (results.some(isOutOfDate)) await this.partitions.refresh().catch(() => undefined);
+    if (results.some(isOutOfDate)) await this.partitions.refused(partition).catch(() => undefined);
     return results;
   }
 

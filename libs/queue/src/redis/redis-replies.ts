@@ -1,12 +1,6 @@
 import { PipelineError } from '@event-pipeline/runtime';
-import type {
-  Delivery,
-  EnqueueBatch,
-  EnqueueResult,
-  Partitioning,
-  QueueStats,
-  Received,
-} from '../queue';
+import type { Delivery, EnqueueBatch, EnqueueResult, QueueStats, Received } from '../queue';
+import type { Partitioning, PartitionEra } from '../partitioning';
 
 /** Turns the scripts' replies into the port's types: the only place that knows their numbers. */
 
@@ -112,7 +106,10 @@ export interface PartitionRecord extends Partitioning {
 export function parsePartitioningReply(reply: unknown): PartitionRecord {
   const numbers = listOf(reply, 'partitioning').map(Number);
   const [generation = 0, count = 1, attempt = 0, next = 0, ...was] = numbers;
-  const earlier = [...new Set(was)].filter((other) => other !== count);
+  const earlier: PartitionEra[] = [];
+  for (let i = 0; i + 1 < was.length; i += 2) {
+    earlier.push({ generation: was[i] ?? 0, count: was[i + 1] ?? 1 });
+  }
   return { generation, count, attempt, next, earlier };
 }
 

@@ -45,7 +45,7 @@ export const redisScripts = {
   stats: script('stats', READ, stats),
   remembers: script('remembers', READ, remembers),
   partitioning: script('partitioning', READ, partitioning),
-  proposePartitions: script('propose-partitions', '', proposePartitions),
+  proposePartitions: script('propose-partitions', DRAIN, proposePartitions),
   partitionGate: script('partition-gate', DRAIN, partitionGate),
   concludePartitions: script('conclude-partitions', DRAIN, concludePartitions),
 } as const;

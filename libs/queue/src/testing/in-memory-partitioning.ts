@@ -1,12 +1,13 @@
 import type { Clock } from '@event-pipeline/runtime';
 import { cannotShrink } from '../cannot-shrink';
-import { BATCH_ID_WINDOW_MS, type Partitioning } from '../queue';
+import { BATCH_ID_WINDOW_MS } from '../queue';
+import type { PartitionEra, Partitioning } from '../partitioning';
 import { heldIn, Partition } from './in-memory-partition';
 
 /** The partitions of an in-memory queue, those that were given up included. */
 export class InMemoryPartitioning {
   readonly all: Partition[] = [];
-  private readonly was: { readonly count: number; readonly endedAt: number }[] = [];
+  private readonly was: (PartitionEra & { readonly endedAt: number })[] = [];
   private generation = 0;
 
   constructor(
@@ -18,8 +19,9 @@ export class InMemoryPartitioning {
 
   current(): Partitioning {
     const since = this.clock.now() - BATCH_ID_WINDOW_MS;
-    const lately = this.was.filter(({ endedAt }) => endedAt > since).map(({ count }) => count);
-    const earlier = [...new Set(lately.reverse())].filter((count) => count !== this.count);
+    const earlier = this.was
+      .filter(({ endedAt }) => endedAt > since)
+      .map(({ generation, count }) => ({ generation, count }));
     return { count: this.count, generation: this.generation, earlier };
   }
 
@@ -30,7 +32,7 @@ export class InMemoryPartitioning {
       const held = heldIn(this.all[partition] as Partition).length;
       if (held > 0) throw cannotShrink({ count, target, partition, held });
     }
-    this.was.push({ count, endedAt: this.clock.now() });
+    this.was.unshift({ generation: this.generation, count, endedAt: this.clock.now() });
     this.count = target;
     this.generation += 1;
     this.fill();

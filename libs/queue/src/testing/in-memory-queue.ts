@@ -10,7 +10,6 @@ import type {
   EnqueueBatch,
   EnqueueResult,
   LeaseRef,
-  Partitioning,
   Queue,
   QueueHealth,
   QueueLimits,
@@ -21,6 +20,7 @@ import type {
   ReclaimLimits,
   SettleException,
 } from '../queue';
+import type { Partitioning } from '../partitioning';
 import {
   heldIn,
   takeFitting,

@@ -3,7 +3,7 @@
 -- KEYS    partitions
 -- ARGV    how long an earlier count is of interest, ms
 -- returns { generation, count, attempt, count that a change under way leads to (0: none),
---           then earlier counts, latest first }
+--           then generation and count of each earlier one, latest first }
 
 local fields = redis.call('HGETALL', KEYS[1])
 local known, earlier = {}, {}
@@ -21,5 +21,8 @@ end
 table.sort(earlier, function(a, b) return a.generation > b.generation end)
 
 local reply = { known.generation or 0, known.count or 1, known.attempt or 0, known.next or 0 }
-for i = 1, #earlier do reply[#reply + 1] = earlier[i].count end
+for i = 1, #earlier do
+  reply[#reply + 1] = earlier[i].generation
+  reply[#reply + 1] = earlier[i].count
+end
 return reply

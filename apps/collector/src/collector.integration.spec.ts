@@ -314,6 +314,19 @@ describe('PublishEvents', () => {
     expect(error?.details).toMatch(message);
   });
 
+  it('names each event of the largest request where all are refused, and fails no neighbour', async () => {
+    await start();
+    const batchId = randomUUID();
+    const events = Array.from({ length: 10_000 }, () => validEvent({ eventId: 'bad', type: 'x' }));
+    const request = encodeRequest({ batchId, events });
+    const neighbour = () => client.publish(encodeRequest({ events: [validEvent()] }));
+    const answers = await Promise.all([neighbour(), client.publish(request), neighbour()]);
+    expect(answers.map(({ response }) => response?.accepted)).toEqual([1, 0, 1]);
+    expect(answers[1]?.response?.rejections).toHaveLength(10_000);
+    const again = (await client.publish(request)).response;
+    expect(again).toEqual({ ...answers[1]?.response, duplicate: true });
+  });
+
   it('refuses a request with too many events, without a hint to send it again, and queues none', async () => {
     await start({ COLLECTOR_MAX_REQUEST_EVENTS: '10' });
     const answer = await client.publish(encodeRequest({ events: eventsFrom(1, 11) }));

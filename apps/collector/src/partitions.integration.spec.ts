@@ -172,6 +172,83 @@ describe('a collector of a queue with several partitions', () => {
     expect(sorted((await takeAll()).flat())).toEqual(sorted(idsOf(...sent)));
   });
 
+  describe('a batch with an id whose first attempt', () => {
+    const keyOf = (partition: number, count: number) => {
+      for (let n = 0; ; n++) if (partitionOf(`key-${n}`, count) === partition) return `key-${n}`;
+    };
+    /** Events for its home and for another partition, by a count of 4. */
+    const spread = (batchId: string, more: Parameters<typeof validEvent>[0] = {}) => {
+      const home = partitionOf(batchId, 4);
+      return [
+        ...eventsOf(5, { partitionKey: keyOf(home, 4) }),
+        validEvent({ partitionKey: keyOf((home + 1) % 4, 4), ...more }),
+      ];
+    };
+    const large = { data: Buffer.from(JSON.stringify('x'.repeat(2_000))) };
+    const other = (variables: Record<string, string>) =>
+      CollectorOnRedis.start(redis, { QUEUE_NAME: collector.queueName, ...variables });
+
+    it('found the queue full after the id was written down is not acknowledged for nothing', async () => {
+      await start(4, { QUEUE_MAX_EVENTS: '8' });
+      const batchId = randomUUID();
+      const batch = { batchId, events: spread(batchId, large) };
+      const first = await collector.client.publish(encodeRequest(batch));
+      expect(first.error?.code).toBe(status.RESOURCE_EXHAUSTED);
+      // There one event counts as too large that was accepted the first time.
+      const strict = await other({ EVENT_MAX_DATA_BYTES: '1024' });
+      const { response } = await strict.client.publish(encodeRequest(batch));
+      await strict.stop();
+      expect(response).toMatchObject({ accepted: 6, rejections: [], duplicate: false });
+      expect(sorted((await takeAll()).flat())).toEqual(sorted(idsOf(batch)));
+    });
+
+    it('refused an event is answered the same where that event would pass by now', async () => {
+      await start(4, { EVENT_MAX_DATA_BYTES: '1024' });
+      const batchId = randomUUID();
+      const batch = { batchId, events: spread(batchId, large) };
+      const first = await publish(batch);
+      expect(first).toMatchObject({ accepted: 5, duplicate: false });
+      const tolerant = await other({});
+      const { response } = await tolerant.client.publish(encodeRequest(batch));
+      await tolerant.stop();
+      expect(response).toMatchObject({ accepted: 5, duplicate: true });
+      expect(response?.rejections.map(({ index, code }) => ({ index, code }))).toEqual(
+        first?.rejections.map(({ index, code }) => ({ index, code })),
+      );
+      expect(sorted((await takeAll()).flat())).toEqual(sorted(idsOf(batch).slice(0, 5)));
+    });
+
+    it('was not finished is finished once, though the partitions become more and fewer again', async () => {
+      await start(4, { QUEUE_MAX_EVENTS: '8' });
+      const batches = Array.from({ length: 8 }, () => randomUUID()).map((batchId) => ({
+        batchId,
+        events: spread(batchId),
+      }));
+      for (const batch of batches) await collector.client.publish(encodeRequest(batch));
+      const taken = (await takeAll()).flat();
+      const roomy = await other({});
+      for (const partitions of [7, 4, 2, 4]) {
+        await queue.resize(partitions);
+        for (const batch of [...batches, ...batches]) {
+          const { response } = await roomy.client.publish(encodeRequest(batch));
+          expect(response).toMatchObject({ accepted: 6 });
+        }
+        taken.push(...(await takeAll()).flat());
+      }
+      await roomy.stop();
+      expect(sorted(taken)).toEqual(sorted(idsOf(...batches)));
+    });
+  });
+
+  it('waits for the queue as long as its patience lasts, also after the partitions have changed', async () => {
+    await start(2, { COLLECTOR_QUEUE_PATIENCE_MS: '20000' });
+    redis.pause();
+    const publishing = publish({ batchId: randomUUID(), events: eventsOf(10) });
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    redis.resume();
+    expect(await publishing).toMatchObject({ accepted: 10 });
+  });
+
   it('loses and doubles nothing while the partitions become more and fewer under load', async () => {
     await start(2);
     const batches = Array.from({ length: 400 }, () => ({

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { PipelineError, type Clock, type Component, type Random } from '@event-pipeline/runtime';
 import { DEFAULT_RETRY_POLICY, type Queue, type RetryPolicy } from '@event-pipeline/queue';
 import type { Logger } from '@event-pipeline/telemetry';
@@ -92,6 +93,8 @@ export class Consumer<E> implements Component {
 
   constructor(private readonly options: ConsumerOptions<E>) {
     const { queue, clock, random, logger, leaseMs } = options;
+    // One for each partition and each loop: no leak, whatever Node's warning says above ten.
+    setMaxListeners(0, this.draining.signal, this.graceOver.signal);
     this.outage = new QueueOutage(clock, logger);
     this.heartbeat = new Heartbeat(clock);
     this.failures = new RateLimitedWarning(clock, logger);

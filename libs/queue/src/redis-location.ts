@@ -46,6 +46,13 @@ export interface RedisClusterLocation extends Redis {
 
 export type RedisLocation = RedisServerLocation | RedisSentinelLocation | RedisClusterLocation;
 
+/** The passwords of a location, to be kept out of messages. */
+export function secretsOf(location: RedisLocation): string[] {
+  const all = [location.credentials];
+  if (location.kind === 'sentinel') all.push(location.sentinelCredentials);
+  return all.flatMap(({ password = '' }) => (password === '' ? [] : [password]));
+}
+
 const REDIS_PORT = 6_379;
 const SENTINEL_PORT = 26_379;
 

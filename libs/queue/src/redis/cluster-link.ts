@@ -1,7 +1,7 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { Cluster, type Redis, type RedisOptions } from 'ioredis';
-import type { RedisClusterLocation, RedisEndpoint } from '../redis-location';
+import { secretsOf, type RedisClusterLocation, type RedisEndpoint } from '../redis-location';
 import { ClusterCommand, slotOf } from './cluster-command';
 import { OutageLog } from './outage-log';
 import { outageReason, toQueueError } from './redis-errors';
@@ -34,7 +34,7 @@ export class ClusterLink implements RedisLink {
     logger: Logger,
   ) {
     this.place = `the cluster of ${location.nodes.map(placeOf).join(',')}`;
-    this.outage = new OutageLog(this.place, logger);
+    this.outage = new OutageLog(this.place, logger, secretsOf(location));
     this.cluster = new Cluster(
       location.nodes.map((node) => ({ ...node })),
       clusterOptions(location, options),

@@ -1,6 +1,7 @@
 import type { Logger } from '@event-pipeline/telemetry';
 import type { PartitionKeys } from './redis-keys';
 import type { RedisLink } from './redis-link';
+import { redisScripts } from './redis-scripts';
 
 const KEYS_PER_STEP = 1_000;
 
@@ -31,8 +32,8 @@ export class OrphanScrub {
     this.cursors.set(keys.leases, String(reply[0]));
     for (const key of reply[1].map(String)) {
       const leaseId = key.slice(keys.lease('').length);
-      // Only adds, so a lease that is settled meanwhile is at most named for nothing.
-      const added = await redis.call(keys.leases, 'zadd', [keys.leases, 'NX', 0, leaseId]);
+      // It may have been settled since the look.
+      const added = await redis.run(redisScripts.adoptLease, [key, keys.leases], [leaseId]);
       if (Number(added) > 0)
         this.logger.warn({ lease: leaseId }, 'found a lease without a deadline');
     }

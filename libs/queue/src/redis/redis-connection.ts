@@ -1,10 +1,10 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { Command, Redis } from 'ioredis';
-import type { RedisSentinelLocation, RedisServerLocation } from '../redis-location';
+import { secretsOf, type RedisSentinelLocation, type RedisServerLocation } from '../redis-location';
 import { OutageLog } from './outage-log';
 import { MasterWatch } from './master-watch';
-import { isWrongServer, outageReason, toQueueError } from './redis-errors';
+import { isDatabaseRefused, isWrongServer, outageReason, toQueueError } from './redis-errors';
 import type { RedisArgument, RedisLink, RedisLinkOptions } from './redis-link';
 import { connectionOptions, limitHandshake, placeOf } from './redis-options';
 import type { RedisScript } from './redis-scripts';
@@ -34,15 +34,17 @@ export class RedisConnection implements RedisLink {
       location.kind === 'server'
         ? placeOf(location.endpoint)
         : `${location.masterName} of ${location.sentinels.map(placeOf).join(',')}`;
-    this.outage = new OutageLog(this.place, logger);
+    this.outage = new OutageLog(this.place, logger, secretsOf(location));
     if (location.kind === 'sentinel' && logger) {
       this.watch = new MasterWatch(location, options, () => this.followMaster());
     }
     this.redis = new Redis(connectionOptions(location, options));
     limitHandshake(this.redis, options.commandTimeoutMs);
-    this.redis.on('error', (error: unknown) =>
-      this.noteDown(outageReason(error, this.watch?.lastError)),
-    );
+    this.redis.on('error', (error: unknown) => {
+      this.noteDown(outageReason(error, this.watch?.lastError));
+      // ioredis would go on, in database 0.
+      if (isDatabaseRefused(error)) this.redis.disconnect(true);
+    });
     this.redis.on('close', () => this.noteDown('connection closed'));
     this.redis.on('ready', () => {
       // The Sentinel that was asked may have been the last to know.

@@ -87,3 +87,9 @@ function causeOf(error: unknown): unknown {
 export function isWrongServer(error: unknown): boolean {
   return ['READONLY', 'MASTERDOWN'].includes(replyCode(error));
 }
+
+/** The server has no database of the number that is configured, or does not let it be used. */
+export function isDatabaseRefused(error: unknown): boolean {
+  if (!(error instanceof Error) || error.name !== 'ReplyError') return false;
+  return (error as { command?: { name?: string } }).command?.name === 'select';
+}

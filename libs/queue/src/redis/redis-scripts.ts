@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import adoptLease from './scripts/adopt-lease.lua';
 import concludePartitions from './scripts/conclude-partitions.lua';
 import element from './scripts/element.lua';
 import enqueue from './scripts/enqueue.lua';
@@ -41,6 +42,7 @@ export const redisScripts = {
   extend: script('extend', DRAIN, extend),
   release: script('release', DRAIN, giveBack, release),
   expiredLeases: script('expired-leases', READ, expiredLeases),
+  adoptLease: script('adopt-lease', DRAIN, adoptLease),
   reclaim: script('reclaim', DRAIN, reclaim),
   stats: script('stats', READ, stats),
   remembers: script('remembers', READ, remembers),

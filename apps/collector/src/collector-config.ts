@@ -18,7 +18,7 @@ export const collectorConfig = defineConfig(
   {
     host: env('COLLECTOR_HOST', text({ maxLength: 255 }), {
       default: '127.0.0.1',
-      description: 'address the gRPC port listens on; 0.0.0.0 for every interface',
+      description: 'address that the gRPC port listens on; 0.0.0.0 for every interface',
     }),
     port: env('COLLECTOR_PORT', port(), {
       default: 50_051,

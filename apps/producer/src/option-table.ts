@@ -60,7 +60,7 @@ const table = {
     value: 'MODE',
     default: 'batch',
     description:
-      'batch (PublishEventStream, batches acknowledged one by one), stream (StreamEvents, one event a message) or unary (PublishEvents, one batch a call)',
+      'one of batch (PublishEventStream, batches acknowledged one by one), stream (StreamEvents, one event a message) and unary (PublishEvents, one batch a call)',
   },
   'batch-size': {
     value: 'N',

@@ -26,7 +26,7 @@ export const quickstartConfig = defineConfig({
   }),
   collectorPort: env('COLLECTOR_PORT', listenPort(), {
     default: defaultPort(50_051),
-    description: 'gRPC port of the collector',
+    description: 'port of the collector, gRPC',
   }),
   collectorHttpHost: env('COLLECTOR_HTTP_HOST', text({ maxLength: 255 }), {
     default: '127.0.0.1',

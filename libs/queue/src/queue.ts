@@ -60,8 +60,8 @@ export interface Queue {
 
   /**
    * Ends a lease: says what became of each event and frees it. Events not named in `exceptions` are
-   * done; exceptions are sorted by index. Atomic; refused with LEASE_LOST, changing nothing, when the lease is no longer held. An
-   * expired lease that nobody has reclaimed is still held.
+   * done; exceptions are sorted by index. Atomic; refused with LEASE_LOST, changing nothing, when the
+   * lease is no longer held. An expired lease that nobody has reclaimed is still held.
    */
   settle(lease: LeaseRef, exceptions: readonly SettleException[]): Promise<void>;
 

@@ -3,6 +3,7 @@ import type { Logger } from '@event-pipeline/telemetry';
 import { Cluster, type Redis, type RedisOptions } from 'ioredis';
 import { secretsOf, type RedisClusterLocation, type RedisEndpoint } from '../redis-location';
 import { ClusterCommand, slotOf } from './cluster-command';
+import { firstOutcome } from './first-outcome';
 import { OutageLog } from './outage-log';
 import { outageReason, toQueueError } from './redis-errors';
 import type { RedisArgument, RedisLink, RedisLinkOptions } from './redis-link';
@@ -54,15 +55,7 @@ export class ClusterLink implements RedisLink {
 
   async settled(limitMs: number): Promise<void> {
     if (this.isReady) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.cluster.off('ready', done).off('error', done).off('end', done);
-        resolve();
-      };
-      const timer = setTimeout(done, limitMs);
-      this.cluster.once('ready', done).once('error', done).once('end', done);
-    });
+    await firstOutcome(this.cluster, limitMs);
   }
 
   call(

@@ -2,6 +2,7 @@ import { PipelineError } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { Command, Redis } from 'ioredis';
 import { secretsOf, type RedisSentinelLocation, type RedisServerLocation } from '../redis-location';
+import { firstOutcome } from './first-outcome';
 import { OutageLog } from './outage-log';
 import { MasterWatch } from './master-watch';
 import { isDatabaseRefused, isWrongServer, outageReason, toQueueError } from './redis-errors';
@@ -60,15 +61,7 @@ export class RedisConnection implements RedisLink {
 
   async settled(limitMs: number): Promise<void> {
     if (this.isReady) return;
-    await new Promise<void>((resolve) => {
-      const done = () => {
-        clearTimeout(timer);
-        this.redis.off('ready', done).off('error', done).off('end', done);
-        resolve();
-      };
-      const timer = setTimeout(done, limitMs);
-      this.redis.once('ready', done).once('error', done).once('end', done);
-    });
+    await firstOutcome(this.redis, limitMs);
   }
 
   async call(

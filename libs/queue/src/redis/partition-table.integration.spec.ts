@@ -113,6 +113,18 @@ describe('the partitions of a queue on Redis', () => {
     },
   );
 
+  it('a shrink left unfinished is taken back where a partition is not empty any more', async () => {
+    await table().resize(4);
+    // Partition 2 is closed by it, 3 is not yet.
+    void table({ dyingAfter: 5 }).resize(2);
+    await until(async () => (await gates(3))[2]?.isClosed === true);
+    await fill(3);
+    const looker = table();
+    await passBy(looker, async () => (await gates(3))[2]?.isClosed === false);
+    await until(async () => (await redis.command('hget', partitionsKey(name), 'next')) === null);
+    await expectSound(4);
+  });
+
   it('a growth left unfinished does not outlive another change that is refused', async () => {
     await table().resize(4);
     // Begun, and half of the partitions fenced.

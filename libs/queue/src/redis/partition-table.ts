@@ -165,7 +165,8 @@ export class PartitionTable {
     }
     this.note(record);
     if (record.next !== 0 && this.isAbandoned(record)) {
-      this.mend('a change of the number of partitions was left unfinished', record.next, 0);
+      const { next, count } = record;
+      this.mend('a change of the number of partitions was left unfinished', next, 0, count);
     }
   }
 
@@ -185,12 +186,20 @@ export class PartitionTable {
     return now - this.underWay.seenAt > ABANDONED_AFTER_MS;
   }
 
-  /** Begins to put right what this process alone may know of; not twice at a time. */
-  private mend(what: string, target: number, floor: number): void {
+  /**
+   * Begins to put right what this process alone may know of; not twice at a time.
+   *
+   * @param otherwise the count where the target cannot be reached, since a partition is not empty
+   */
+  private mend(what: string, target: number, floor: number, otherwise = target): void {
     if (this.mending) return;
     this.mending = true;
     this.logger.warn({ partitions: target }, `${what}; putting it right`);
     this.reach(target, floor)
+      .catch((error: unknown) => {
+        if (PipelineError.from(error).code !== 'CONFIG_INVALID') throw error;
+        return this.reach(otherwise, floor);
+      })
       .catch((error: unknown) => {
         const reason = messageOf(error);
         this.logger.warn({ reason }, 'the number of partitions could not be put right yet');

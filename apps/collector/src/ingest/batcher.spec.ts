@@ -157,6 +157,29 @@ describe('the batcher', () => {
     expect(owner.heard.at(-1)).toBe('durable 1 from 1 (7)');
   });
 
+  it('gives up what waits behind a call without an answer, when its patience is over, too', async () => {
+    append(0);
+    await settled();
+    const batch = { id: 'b', digest: 'd', answer: '', rememberMs: 1, bodies: [] };
+    const behind = batcher.enqueue(batch, 0);
+    append(1);
+    await clock.advance(6_000);
+    append(2);
+    void queue.last().fail(UNAVAILABLE);
+    await expect(behind).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' });
+    await settled();
+    // The last one came to the batch of the one before, and shares its fate.
+    expect(owner.heard).toEqual([
+      'failed 1 (7): QUEUE_UNAVAILABLE',
+      'failed 2 (14): QUEUE_UNAVAILABLE',
+    ]);
+    expect(queue.calls).toHaveLength(1);
+    append(3);
+    await settled();
+    await queue.last().answer();
+    expect(owner.heard.at(-1)).toBe('durable 1 from 3 (7)');
+  });
+
   it('tells callers apart: one batch is refused, the other queued', async () => {
     const batch = { digest: 'd', answer: '', rememberMs: 1, bodies: [] };
     const full = batcher.enqueue({ ...batch, id: 'a' }, 0);

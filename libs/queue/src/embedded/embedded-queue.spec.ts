@@ -70,6 +70,17 @@ describe('opening a folder', () => {
     await expect(folder.open()).rejects.toMatchObject({ code: 'QUEUE_CORRUPT' });
   });
 
+  it('makes a folder with the folders above it', async () => {
+    const deep = embeddedFolder(join(folder.path, 'a', 'b', 'c'), folder.clock);
+    await deep.open();
+    await deep.dispose();
+  });
+
+  it('refuses a folder where none can be made', async () => {
+    const inProc = embeddedFolder('/proc/queue', folder.clock);
+    await expect(inProc.open()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
   it('refuses a folder where a file of the database is a folder', async () => {
     mkdirSync(join(folder.path, 'lock.mdb'));
     await expect(folder.open()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });

@@ -28,7 +28,7 @@ const ROOM_FOR_NEW_FILES = 1_048_576;
 export function checkFolder(path: string): void {
   const [data, lock] = [join(path, DATA_FILE), join(path, LOCK_FILE)];
   try {
-    mkdirSync(path, { recursive: true });
+    makeFolder(resolve(path));
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     for (const file of [data, lock]) if (existsSync(file)) checkFile(file);
   } catch (error) {
@@ -41,6 +41,18 @@ export function checkFolder(path: string): void {
     );
   }
   if (!existsSync(data) || !existsSync(lock)) checkRoom(path);
+}
+
+/** Step by step: Node's own `recursive` never comes back from a folder in /proc. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process was faster.
+    if (!existsSync(path)) throw error;
+  }
 }
 
 /** Puts the names of new files on disk, which flushing the files does not promise. */

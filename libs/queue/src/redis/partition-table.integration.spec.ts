@@ -291,6 +291,43 @@ describe('the partitions of a queue on Redis', () => {
     await expectSound(3);
   });
 
+  it('closes also partitions that came while it was about to begin', async () => {
+    await table().resize(4);
+    const shrinking = table();
+    const inner = Reflect.get(shrinking, 'redis') as Pick<RedisLink, 'run'>;
+    const run = inner.run.bind(inner);
+    let isFirst = true;
+    inner.run = async (script, keys, args) => {
+      if (isFirst && script.name === 'propose-partitions') {
+        isFirst = false;
+        await table().resize(6);
+        await fill(5);
+      }
+      return run(script, keys, args);
+    };
+    await expect(shrinking.resize(2)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expectSound(6);
+  });
+
+  it('does not undo what another one changes while it looks into a refusal', async () => {
+    await table().resize(3);
+    const user = table();
+    await user.refresh();
+    const inner = Reflect.get(user, 'redis') as Pick<RedisLink, 'run'>;
+    const run = inner.run.bind(inner);
+    inner.run = async (script, keys, args) => {
+      if (script.name === 'partition-gate') {
+        inner.run = run;
+        await table().resize(5);
+      }
+      return run(script, keys, args);
+    };
+    await user.refused(1);
+    await until(() => refreshed(user, 5));
+    await expectSound(5);
+    expect(await attempts()).toBe(2);
+  });
+
   it('does not take a partition that was given up for one that knows more', async () => {
     await table().resize(3);
     await table().resize(1);

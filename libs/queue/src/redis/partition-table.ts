@@ -78,23 +78,32 @@ export class PartitionTable {
 
   /** See {@link Queue.resize}. QUEUE_UNAVAILABLE also where others change the count all the time. */
   async resize(target: number): Promise<void> {
-    await this.reach(target, 0);
+    await this.reach(target, 0, ({ count }) => count === target);
   }
 
-  /** @param floor a number that the attempt exceeds */
-  private async reach(target: number, floor: number): Promise<void> {
+  /**
+   * Changes the count, once no other change is under way and unless there is nothing to be done by then.
+   *
+   * @param floor a generation below which there is something to be done in any case
+   */
+  private async reach(
+    target: number,
+    floor: number,
+    isReached: (record: PartitionRecord) => boolean,
+  ): Promise<void> {
     const end = this.clock.monotonic() + RESIZE_LIMIT_MS;
     let above = floor;
     while (this.clock.monotonic() < end) {
       const record = await this.read();
-      const { count, next } = record;
-      if (next === 0 && count === target && record.generation >= above) return this.note(record);
+      const { next } = record;
+      if (next === 0 && record.generation >= above && isReached(record)) return this.note(record);
       if (next !== 0 && !this.isAbandoned(record)) {
         await this.clock.sleep(POLL_MS);
         continue;
       }
-      await this.checkSurplus(target, count);
-      const attempt = await this.propose(target, next === 0 ? 0 : record.attempt, above);
+      await this.checkSurplus(target, record.count);
+      const superseded = next === 0 ? 0 : record.attempt;
+      const { attempt, count } = await this.propose(target, superseded, above);
       if (attempt <= 0) continue;
       const outcome = await this.change(attempt, count, target);
       if (!outcome.done) above = Math.max(above, outcome.supersededBy);
@@ -140,11 +149,15 @@ export class PartitionTable {
     }
   }
 
-  /** 0 or less where there is nothing to be changed, or not now. */
-  private async propose(target: number, superseded: number, above: number): Promise<number> {
+  /** An attempt of 0 or less where there is nothing to be changed, or not now. */
+  private async propose(
+    target: number,
+    superseded: number,
+    above: number,
+  ): Promise<{ attempt: number; count: number }> {
     const args = [target, superseded, above];
     const reply = await this.redis.run(redisScripts.proposePartitions, this.recordKey(), args);
-    return parseProposalReply(reply).attempt;
+    return parseProposalReply(reply);
   }
 
   private async gate(partition: number, attempt: number, step: GateStep): Promise<number> {
@@ -187,7 +200,8 @@ export class PartitionTable {
   }
 
   /**
-   * Begins to put right what this process alone may know of; not twice at a time.
+   * Begins to put right what this process alone may know of, unless another one has done so; not twice
+   * at a time.
    *
    * @param otherwise the count where the target cannot be reached, since a partition is not empty
    */
@@ -195,10 +209,11 @@ export class PartitionTable {
     if (this.mending) return;
     this.mending = true;
     this.logger.warn({ partitions: target }, `${what}; putting it right`);
-    this.reach(target, floor)
+    const isDone = () => true;
+    this.reach(target, floor, isDone)
       .catch((error: unknown) => {
         if (PipelineError.from(error).code !== 'CONFIG_INVALID') throw error;
-        return this.reach(otherwise, floor);
+        return this.reach(otherwise, floor, isDone);
       })
       .catch((error: unknown) => {
         const reason = messageOf(error);

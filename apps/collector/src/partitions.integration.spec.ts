@@ -250,7 +250,7 @@ describe('a collector of a queue with several partitions', () => {
   });
 
   it('loses and doubles nothing while the partitions become more and fewer under load', async () => {
-    await start(2);
+    await start(2, { COLLECTOR_QUEUE_PATIENCE_MS: '20000' });
     const batches = Array.from({ length: 400 }, () => ({
       batchId: randomUUID(),
       events: eventsOf(10),

@@ -30,11 +30,14 @@ export async function queueBatch(
     if (!isHandedOver) onHandedOver(judged.rejections);
     isHandedOver = true;
   };
-  const named = { id: batchId.toLowerCase(), digest: digestOf(events), events, judged };
   const { accepted, rejections, duplicate } =
     batchId === ''
       ? await queueUnnamed(judged, use, handedOver)
-      : await queueNamedBatch(named, use, handedOver);
+      : await queueNamedBatch(
+          { id: batchId.toLowerCase(), digest: digestOf(events), events, judged },
+          use,
+          handedOver,
+        );
   return { batchId, accepted, rejections: [...rejections], duplicate };
 }
 

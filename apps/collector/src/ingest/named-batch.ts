@@ -79,8 +79,8 @@ export async function queueNamedBatch(
     const duplicate = result.outcome === 'duplicate';
     const first = duplicate ? decodeAnswer(result.answer, judged.rejections) : answer;
     if (first.isWhole) return { ...first, duplicate };
-    const accepted = duplicate ? acceptedAtFirst(batch, first, use) : judged.accepted;
-    const queued = partsOf(accepted, count).map((part, at) => {
+    const missing = duplicate ? partsOf(acceptedAtFirst(batch, first, use), count) : parts;
+    const queued = missing.map((part, at) => {
       const named = { ...identity, id: `${recordId}/${at}` };
       return queuePart(named, part, routing, use, patience);
     });

@@ -38,12 +38,15 @@ export class EmbeddedPartitions {
     return new EmbeddedPartitions(environment, name, clock, record);
   }
 
+  /** As last read, at most {@link REFRESH_MS} ago. Asked for each event. */
+  get count(): number {
+    this.refresh();
+    return this.record.partitions;
+  }
+
   /** As last read, at most {@link REFRESH_MS} ago. */
   current(): Partitioning {
-    if (this.clock.monotonic() - this.refreshedAt > REFRESH_MS && !this.environment.isClosed) {
-      this.refreshedAt = this.clock.monotonic();
-      this.environment.read(() => this.committed());
-    }
+    this.refresh();
     return partitioningOf(this.record, this.clock.now());
   }
 
@@ -65,5 +68,12 @@ export class EmbeddedPartitions {
       const now = Math.floor(this.clock.now());
       this.record = putPartitionCount(this.environment.db, this.name, this.record, target, now);
     });
+  }
+
+  private refresh(): void {
+    const age = this.clock.monotonic() - this.refreshedAt;
+    if (age <= REFRESH_MS || this.environment.isClosed) return;
+    this.refreshedAt = this.clock.monotonic();
+    this.environment.read(() => this.committed());
   }
 }

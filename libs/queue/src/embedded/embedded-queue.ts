@@ -101,7 +101,7 @@ class EmbeddedQueue implements Queue {
   ) {}
 
   partitionCount(): number {
-    return this.partitions.current().count;
+    return this.partitions.count;
   }
 
   partitioning(): Partitioning {

@@ -16,6 +16,16 @@ const owned = [
     message: 'LMDB is an engine behind the Queue port.',
   },
   {
+    name: 'pg',
+    owner: 'libs/store/src/postgres',
+    message: 'PostgreSQL is an engine behind the EventStore port.',
+  },
+  {
+    name: 'libsql',
+    owner: 'libs/store/src/embedded',
+    message: 'SQLite is an engine behind the EventStore port.',
+  },
+  {
     name: 'pino',
     owner: 'libs/telemetry/src',
     message: 'Log through the Logger of @event-pipeline/telemetry.',

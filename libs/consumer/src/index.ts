@@ -2,4 +2,5 @@ export { Consumer, type ConsumerOptions } from './consumer';
 export type { ConsumerObserver, LostLease, ObservedLease, SettledLease } from './consumer-observer';
 export type { EventCodec } from './event-codec';
 export * from './event-handler';
+export * from './event-sink';
 export type { FailureSample, LeaseOutcome } from './lease-outcome';

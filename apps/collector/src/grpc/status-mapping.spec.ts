@@ -23,9 +23,11 @@ const expected: Record<ErrorCode, [status: string, retry: boolean, ownWords: boo
   OVERLOADED: ['RESOURCE_EXHAUSTED', true, true],
   QUEUE_FULL: ['RESOURCE_EXHAUSTED', true, false],
   QUEUE_UNAVAILABLE: ['UNAVAILABLE', true, false],
+  QUEUE_NOT_DURABLE: ['UNAVAILABLE', true, false],
   DRAINING: ['UNAVAILABLE', true, false],
   QUEUE_CORRUPT: ['INTERNAL', false, false],
   LEASE_LOST: ['INTERNAL', false, false],
+  STORE_UNAVAILABLE: ['INTERNAL', false, false],
   CONFIG_INVALID: ['INTERNAL', false, false],
   INTERNAL: ['INTERNAL', false, false],
 };

@@ -30,6 +30,11 @@ export const STATUS_OF: Readonly<Record<ErrorCode, WireStatus>> = {
     retryDelayMs: 1_000,
     message: 'the queue does not answer; try again',
   },
+  QUEUE_NOT_DURABLE: {
+    status: status.UNAVAILABLE,
+    retryDelayMs: 5_000,
+    message: 'the queue is not as durable as it has to be; try again later',
+  },
   DRAINING: {
     status: status.UNAVAILABLE,
     retryDelayMs: 100,
@@ -37,6 +42,7 @@ export const STATUS_OF: Readonly<Record<ErrorCode, WireStatus>> = {
   },
   QUEUE_CORRUPT: { status: status.INTERNAL, message: 'internal error' },
   LEASE_LOST: { status: status.INTERNAL, message: 'internal error' },
+  STORE_UNAVAILABLE: { status: status.INTERNAL, message: 'internal error' },
   CONFIG_INVALID: { status: status.INTERNAL, message: 'internal error' },
   INTERNAL: { status: status.INTERNAL, message: 'internal error' },
 };

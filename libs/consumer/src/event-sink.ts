@@ -1,0 +1,30 @@
+/**
+ * Where events go when their handlers are done and before the queue hears of it: handler, sink,
+ * settle. So an event that is settled as done is in the sink.
+ */
+export interface EventSink<E> {
+  /**
+   * Resolves once the events are as durable as the sink can make them, and names those that it
+   * refuses for what they contain: they become dead letters. An event may come again, after a crash
+   * or an answer that was lost: the sink keeps it once.
+   *
+   * A rejection means that the sink is out of reach, never that an event is bad. The consumer then
+   * takes no further leases and tries again with growing delays; no event uses up an attempt.
+   *
+   * @param signal aborts when the answer is no longer waited for
+   */
+  store(events: readonly SinkEvent<E>[], signal: AbortSignal): Promise<readonly SinkRefusal[]>;
+}
+
+export interface SinkEvent<E> {
+  readonly event: E;
+  /** Its text, as it was queued. */
+  readonly body: string;
+}
+
+export interface SinkRefusal {
+  /** Its position in the `events` of the call. */
+  readonly index: number;
+  /** Why, for people. */
+  readonly error: string;
+}

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { guardOrphan } from '@event-pipeline/runtime';
 import type { Scratch } from './scratch';
 import { until } from './until';
+import { inWorkspace } from './workspace';
 
-const WORKSPACE = join(__dirname, '../../../..');
 const KEPT_LINES = 500;
 
 export interface Exit {
@@ -30,11 +30,11 @@ export class Program {
     args: readonly string[],
     scratch: Scratch,
   ) {
-    const script = join(WORKSPACE, 'dist/apps', name, 'main.js');
+    const script = inWorkspace('dist/apps', name, 'main.js');
     if (!existsSync(script))
       throw new Error(`${name} is not built: run npm test, or nx build ${name}`);
     this.child = spawn(process.execPath, [script, ...args], {
-      cwd: WORKSPACE,
+      cwd: inWorkspace(),
       env: { ...withoutOurs(process.env), ...variables },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -45,17 +45,24 @@ export class Program {
     for (const stream of [stdout, stderr]) {
       if (stream) createInterface({ input: stream }).on('line', (line) => this.note(line));
     }
+    const guard = guardOrphan(this.pid, { signal: 'SIGKILL' });
+    const forget = scratch.afterwards(() => this.kill9());
     this.exited = new Promise((resolve) => {
-      this.child.once('close', (code, signal) => resolve({ code, signal }));
-    });
-    scratch.afterwards(async () => {
-      this.child.kill('SIGKILL');
-      await this.exited;
+      this.child.once('close', (code, signal) => {
+        guard.release();
+        forget();
+        resolve({ code, signal });
+      });
     });
   }
 
   get pid(): number {
     return this.child.pid ?? -1;
+  }
+
+  /** Whether it has not ended; one that is stopped by SIGSTOP runs. */
+  get running(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -90,10 +97,6 @@ export class Program {
     this.logLines.push(JSON.parse(line) as LogLine);
     if (this.logLines.length > KEPT_LINES) this.logLines.shift();
   }
-}
-
-export interface Collector extends Program {
-  readonly address: string;
 }
 
 /** Starts a collector and waits until it takes events. */
@@ -155,6 +158,6 @@ export async function metricOf(httpUrl: string, name: string): Promise<number> {
 
 /** A developer's own settings must not reach the programs under test. */
 function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const ours = /^(COLLECTOR|WORKER|QUEUE|REDIS|LOG|EVENT|PROCESSING)_/;
+  const ours = /^(COLLECTOR|WORKER|QUEUE|REDIS|STORE|HANDLER|LOG|EVENT|PROCESSING)_/;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !ours.test(name)));
 }

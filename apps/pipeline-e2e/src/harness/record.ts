@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Scratch } from './scratch';
+import { inWorkspace } from './workspace';
 
 const HANDLERS = {
   batch: 'recording-handlers.cjs',
@@ -18,7 +19,7 @@ export class Record {
   static async create(form: keyof typeof HANDLERS, scratch: Scratch): Promise<Record> {
     const file = HANDLERS[form];
     const path = join(await scratch.folder(), 'record');
-    return new Record(path, join(__dirname, '../testdata', file));
+    return new Record(path, inWorkspace('apps/pipeline-e2e/src/testdata', file));
   }
 
   /** Makes a worker record. */

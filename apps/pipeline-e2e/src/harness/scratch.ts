@@ -8,8 +8,13 @@ export type CleanUp = () => unknown;
 export class Scratch {
   private readonly cleanUps: CleanUp[] = [];
 
-  afterwards(cleanUp: CleanUp): void {
+  /** Returns what takes the promise back, for something that is gone before the test ends. */
+  afterwards(cleanUp: CleanUp): () => void {
     this.cleanUps.push(cleanUp);
+    return () => {
+      const at = this.cleanUps.lastIndexOf(cleanUp);
+      if (at >= 0) this.cleanUps.splice(at, 1);
+    };
   }
 
   /** A folder of the test's own. */
@@ -19,7 +24,16 @@ export class Scratch {
     return folder;
   }
 
+  /** Undoes all of it, also what follows one that fails; then rejects with the first failure. */
   async clean(): Promise<void> {
-    for (const cleanUp of this.cleanUps.splice(0).reverse()) await cleanUp();
+    const failures: unknown[] = [];
+    for (let cleanUp = this.cleanUps.pop(); cleanUp; cleanUp = this.cleanUps.pop()) {
+      try {
+        await cleanUp();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    if (failures.length > 0) throw failures[0];
   }
 }

@@ -82,12 +82,20 @@ export class Program {
   }
 
   /** The first log line, from now or before, that fits. */
-  logged(what: string, fits: (line: LogLine) => boolean): Promise<LogLine> {
-    return until(`${this.name} logs ${what}`, () => this.logLines.find(fits)).catch(
-      (error: unknown) => {
-        throw new Error(`${String(error)}; its last lines:\n${this.output.slice(-20).join('\n')}`);
-      },
-    );
+  async logged(what: string, fits: (line: LogLine) => boolean): Promise<LogLine> {
+    const failed = (problem: string) =>
+      new Error(`${problem}; its last lines:\n${this.output.slice(-20).join('\n')}`);
+    let ended = false;
+    void this.exited.then(() => (ended = true));
+    const line = await until(`${this.name} logs ${what}`, () => {
+      // What it wrote is read before it counts as ended.
+      const isOver = ended;
+      return this.logLines.find(fits) ?? (isOver && 'ended');
+    }).catch((error: unknown) => {
+      throw failed(String(error));
+    });
+    if (line === 'ended') throw failed(`${this.name} ended before it logged ${what}`);
+    return line;
   }
 
   private note(line: string): void {

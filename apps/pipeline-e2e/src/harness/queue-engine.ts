@@ -31,10 +31,11 @@ export interface QueueEngine {
   resize(partitions: number): Promise<void>;
   /** The ids of partition 0's pending events, oldest first; one that is there twice appears twice. */
   eventIds(): Promise<readonly string[]>;
-  /**
-   * Waits until every event ever enqueued is done or dead and no lease is left, checks that none
-   * was lost on the way, and returns the last figures.
-   */
+  /** The ids of the dead letters of all partitions. */
+  deadIds(): Promise<readonly string[]>;
+  /** Waits until every event ever enqueued is done or dead and no lease is left. */
+  untilEmpty(): Promise<QueueStats>;
+  /** As {@link untilEmpty}; checks that none was lost on the way, and returns the last figures. */
   drained(): Promise<QueueStats>;
 }
 
@@ -79,18 +80,26 @@ async function engineAt(queueUrl: string, scratch: Scratch): Promise<QueueEngine
     return all;
   };
   const stats = async () => sumOf(await partitionStats());
+  const untilEmpty = () =>
+    until('the queue is empty', async () => {
+      const now = await stats();
+      const left = now.pending + now.suspect + now.leased + now.delayed + now.leases;
+      return left === 0 && now;
+    });
   return {
     variables: { QUEUE_URL: queueUrl },
     stats,
     partitionStats,
     resize: (partitions) => queue.resize(partitions),
     eventIds: () => pendingIds(queue),
+    deadIds: async () => {
+      const { dead } = await stats();
+      if (dead > 0) throw new Error(`${dead} dead letters cannot be listed yet`);
+      return [];
+    },
+    untilEmpty,
     drained: async () => {
-      const last = await until('the queue is empty', async () => {
-        const now = await stats();
-        const left = now.pending + now.suspect + now.leased + now.delayed + now.leases;
-        return left === 0 && now;
-      });
+      const last = await untilEmpty();
       expectConserved(last);
       return last;
     },

@@ -1,0 +1,74 @@
+import { SeededRandom } from '@event-pipeline/runtime/testing';
+import { FAULT_SEED, KILLS, tell } from './harness/fault-scale';
+import { killLoop, type Victim } from './harness/kill-loop';
+import { ALL_WAYS, Load, WITH_BATCH_IDS, type Way } from './harness/load/load';
+import { Pipeline, type PipelineOptions } from './harness/pipeline';
+import { Scratch } from './harness/scratch';
+
+const scratch = new Scratch();
+beforeAll(() => tell(`kill loops: FAULT_SEED=${FAULT_SEED}`));
+afterEach(() => scratch.clean());
+
+interface Loop {
+  readonly title: string;
+  readonly options: PipelineOptions;
+  readonly ways: readonly Way[];
+  readonly victims: (pipeline: Pipeline) => readonly Victim[];
+}
+
+const redisOf = ({ redis }: Pipeline): Victim => ({
+  name: 'Redis',
+  kill9: () => redis.kill9(),
+  start: () => redis.restart(),
+});
+
+const LOOPS: readonly Loop[] = (['redis', 'embedded'] as const).flatMap((engine) => [
+  {
+    title: `the collector on the ${engine} engine`,
+    options: { engine },
+    ways: WITH_BATCH_IDS,
+    victims: ({ collector }) => [collector],
+  },
+  {
+    title: `workers on the ${engine} engine`,
+    options: { engine },
+    ways: ALL_WAYS,
+    victims: ({ workers }) => workers,
+  },
+]);
+const REDIS_LOOP: Loop = {
+  title: 'Redis',
+  options: { engine: 'redis' },
+  ways: WITH_BATCH_IDS,
+  victims: (pipeline) => [redisOf(pipeline)],
+};
+
+describe.each([...LOOPS, REDIS_LOOP])('kill -9 of $title', ({ title, options, ways, victims }) => {
+  it(`${KILLS} times at random moments with work in flight: every promise holds, and the backlog goes by itself`, async () => {
+    const pipeline = await Pipeline.start(options, scratch);
+    const load = new Load(
+      // Many small batches: nearly always one of them is on its way.
+      { address: pipeline.address, seed: FAULT_SEED, ways: [...ways, ...ways], batchEvents: 5 },
+      scratch,
+    );
+    load.start();
+
+    const report = await killLoop({
+      pipeline,
+      load,
+      victims: victims(pipeline),
+      kills: KILLS,
+      random: new SeededRandom(FAULT_SEED),
+      onKill: (kill, atWork) => {
+        if (kill % 10 === 0) tell(`kill -9 of ${title}: ${kill} of ${KILLS}, ${atWork} at work`);
+      },
+    });
+    tell(`${title}: ${JSON.stringify({ ...report, ...load.ledger.counts })}`);
+
+    const queuedOnce = ways === WITH_BATCH_IDS;
+    expect(await pipeline.violations(load, { queuedOnce, noneDead: true })).toEqual([]);
+    expect(pipeline.surprises).toEqual([]);
+    expect(report.atWork).toBeGreaterThanOrEqual(KILLS * 0.8);
+    expect(load.ledger.counts.acknowledged).toBeGreaterThan(KILLS * 20);
+  }, 600_000);
+});

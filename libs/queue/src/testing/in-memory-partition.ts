@@ -1,4 +1,4 @@
-import type { DeadReason } from '../queue';
+import type { DeadLetter } from '../dead-letters';
 
 /** An event as it lies in the queue. */
 export interface Item {
@@ -16,15 +16,6 @@ export interface HeldLease {
   expiresAt: number;
 }
 
-/** A dead letter, as the tests look at it. */
-export interface DeadLetter {
-  readonly body: string;
-  readonly reason: DeadReason;
-  readonly error: string;
-  readonly handler: string;
-  readonly attempts: number;
-}
-
 interface Counters {
   enqueued: number;
   processed: number;
@@ -32,6 +23,9 @@ interface Counters {
   expiredLeases: number;
   duplicateBatches: number;
   suspectTurns: number;
+  purged: number;
+  /** The number of the next dead letter. */
+  nextDead: number;
 }
 
 /** Where the events of one partition are, by their state. */
@@ -51,6 +45,8 @@ export class Partition {
     expiredLeases: 0,
     duplicateBatches: 0,
     suspectTurns: 0,
+    purged: 0,
+    nextDead: 0,
   };
 }
 

@@ -5,27 +5,29 @@ import {
   checkPartition,
   checkPartitionCount,
 } from '../check-arguments';
-import type {
-  Durability,
-  EnqueueBatch,
-  EnqueueResult,
-  LeaseRef,
-  Queue,
-  QueueHealth,
-  QueueLimits,
-  QueueStats,
-  ReceiveRequest,
-  Received,
-  Reclaimed,
-  ReclaimLimits,
-  SettleException,
+import {
+  MAX_ERROR_LENGTH,
+  type Durability,
+  type EnqueueBatch,
+  type EnqueueResult,
+  type LeaseRef,
+  type Queue,
+  type QueueHealth,
+  type QueueLimits,
+  type QueueStats,
+  type ReceiveRequest,
+  type Received,
+  type Reclaimed,
+  type ReclaimLimits,
+  type SettleException,
 } from '../queue';
+import type { DeadLetter } from '../dead-letters';
 import type { Partitioning } from '../partitioning';
+import { InMemoryDeadLetters } from './in-memory-dead-letters';
 import {
   heldIn,
   takeFitting,
   wake,
-  type DeadLetter,
   type HeldLease,
   type Item,
   type LeaseKind,
@@ -45,6 +47,7 @@ export interface InMemoryQueueOptions {
  * clock's, so a test decides when a lease expires.
  */
 export class InMemoryQueue implements Queue {
+  readonly deadLetters = new InMemoryDeadLetters((partition) => this.at(partition));
   private readonly partitions: InMemoryPartitioning;
 
   constructor(
@@ -67,8 +70,8 @@ export class InMemoryQueue implements Queue {
     this.partitions.resize(partitions);
   }
 
-  /** The dead letters of a partition, oldest first. */
-  deadLetters(partition = 0): readonly DeadLetter[] {
+  /** All dead letters of a partition at once, oldest first. */
+  deadLettersIn(partition = 0): readonly DeadLetter[] {
     return this.at(partition).dead;
   }
 
@@ -193,7 +196,7 @@ export class InMemoryQueue implements Queue {
       leased: leased.length,
       delayed: delayed.length,
       dead: dead.length,
-      purged: 0,
+      purged: counters.purged,
       leases: leases.size,
       bytes: bytesOf(heldIn(partition)),
       ...(pending[0] === undefined ? {} : { oldestPending: pending[0].body }),
@@ -313,13 +316,8 @@ export class InMemoryQueue implements Queue {
       wake(partition);
     } else if (exception.outcome === 'dead') {
       const { reason, error, handler } = exception;
-      partition.dead.push({
-        body: item.body,
-        reason,
-        error,
-        handler,
-        attempts: item.attempts + 1,
-      });
+      const attempts = item.attempts + 1;
+      this.bury(partition, { ...item, attempts }, { reason, error, handler });
     }
   }
 
@@ -330,14 +328,22 @@ export class InMemoryQueue implements Queue {
       partition.isolated.push({ ...item, crashes });
       return 0;
     }
-    partition.dead.push({
-      body: item.body,
-      reason: 'crashed-worker',
-      error: `crashed ${crashes} times`,
-      handler: '',
-      attempts: item.attempts,
-    });
+    const error = `crashed ${crashes} times`;
+    const death = { reason: 'crashed-worker', error, handler: '' };
+    this.bury(partition, { ...item, crashes }, death);
     return 1;
+  }
+
+  private bury(
+    { dead, counters }: Partition,
+    item: Item,
+    death: Pick<DeadLetter, 'reason' | 'error' | 'handler'>,
+  ): void {
+    const now = this.clock.now();
+    const error = death.error.slice(0, MAX_ERROR_LENGTH);
+    const firstFailureAt = item.firstFailureAt || now;
+    const id = String(counters.nextDead++);
+    dead.push({ ...item, ...death, error, firstFailureAt, id, diedAt: now });
   }
 
   private giveBack(partition: Partition, kind: LeaseKind, items: readonly Item[]): void {

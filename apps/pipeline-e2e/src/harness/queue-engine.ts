@@ -4,6 +4,7 @@ import { decodeStoredEvent } from '@event-pipeline/contracts';
 import {
   MAX_BATCH_BYTES,
   MAX_BATCH_EVENTS,
+  MAX_DEAD_LETTERS,
   type Lease,
   type Queue,
   type QueueStats,
@@ -92,11 +93,7 @@ async function engineAt(queueUrl: string, scratch: Scratch): Promise<QueueEngine
     partitionStats,
     resize: (partitions) => queue.resize(partitions),
     eventIds: () => pendingIds(queue),
-    deadIds: async () => {
-      const { dead } = await stats();
-      if (dead > 0) throw new Error(`${dead} dead letters cannot be listed yet`);
-      return [];
-    },
+    deadIds: () => deadIds(queue),
     untilEmpty,
     drained: async () => {
       const last = await untilEmpty();
@@ -135,6 +132,21 @@ async function pendingIds(queue: Queue): Promise<readonly string[]> {
   return leases.flatMap(({ deliveries }) =>
     deliveries.map(({ body }) => decodeStoredEvent(body).eventId),
   );
+}
+
+async function deadIds(queue: Queue): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (let partition = 0; partition < queue.partitionCount(); partition++) {
+    const limits = { maxLetters: MAX_DEAD_LETTERS, maxBytes: MAX_BATCH_BYTES };
+    let after: string | undefined;
+    do {
+      const from = after === undefined ? {} : { after };
+      const page = await queue.deadLetters.list(partition, { ...limits, ...from });
+      ids.push(...page.letters.map(({ body }) => decodeStoredEvent(body).eventId));
+      after = page.next;
+    } while (after !== undefined);
+  }
+  return ids;
 }
 
 function openQueue(queueUrl: string): Promise<Queue> {

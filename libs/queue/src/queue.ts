@@ -215,6 +215,7 @@ export const DEAD_REASONS = [
   'permanent-error',
   'undecodable',
   'crashed-worker',
+  'store-refused',
 ] as const;
 export type DeadReason = (typeof DEAD_REASONS)[number];
 

@@ -9,6 +9,8 @@ export interface LeaseOutcome<E> {
   /** For each of them its position in the lease. */
   readonly doneIndexes: readonly number[];
   readonly retried: number;
+  /** Put off without having been tried, since their handler keeps failing. */
+  readonly deferred: number;
   readonly dead: Readonly<Partial<Record<DeadReason, number>>>;
   /** Given back, because they had not been started or not been finished when the lease ended. */
   readonly released: number;
@@ -95,9 +97,11 @@ function summed<E>(
 ): LeaseOutcome<E> {
   const dead: Partial<Record<DeadReason, number>> = {};
   let retried = 0;
+  let deferred = 0;
   let released = 0;
   for (const exception of exceptions) {
     if (exception.outcome === 'retry') retried++;
+    else if (exception.outcome === 'defer') deferred++;
     else if (exception.outcome === 'release') released++;
     else dead[exception.reason] = (dead[exception.reason] ?? 0) + 1;
   }
@@ -106,6 +110,7 @@ function summed<E>(
     done,
     doneIndexes,
     retried,
+    deferred,
     dead,
     released,
     ...(firstFailure === undefined ? {} : { firstFailure }),

@@ -3,7 +3,6 @@ import { createLogSink, type LogSink } from '@event-pipeline/telemetry/testing';
 import type { Queue } from '../queue';
 import { parseRedisUrl } from '../redis-location';
 import {
-  batchOf,
   event,
   put,
   startRedisSentinel,
@@ -87,9 +86,9 @@ describe('a queue that has to be durable', () => {
   });
 
   it('takes them again by itself when the setting is right, and workers were never stopped', async () => {
-    await (
-      await open(server.url, createLogSink(), { strict: false })
-    ).enqueue(0, [batchOf([event(1)])]);
+    const earlier = await open(server.url, createLogSink(), { strict: false });
+    await put(earlier, [event(1)]);
+    await earlier.close();
     await server.command('config', 'set', 'appendfsync', 'everysec');
     queue = await open(server.url, sink);
     await expect(put(queue, [event(2)])).rejects.toMatchObject(NOT_DURABLE);

@@ -41,6 +41,7 @@ function openQueue(queueName: string): Promise<Queue> {
     redisCommandTimeoutMs: 5_000,
     queueMaxEvents: 0,
     queueMaxBytes: 0,
+    queueStrict: false,
   };
   const logger = createLogSink().logger;
   return createQueue(config, { clock: systemClock, random: systemRandom, logger });

@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Clock, ConfigOf, Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import type { Queue } from './queue';
+import type { QueueObserver } from './queue-observer';
 import type { queueConfigFields } from './queue-config';
 import { parseQueueUrl, type QueueLocation } from './queue-location';
 
@@ -11,6 +12,7 @@ export interface QueueDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly observer?: QueueObserver;
 }
 
 /**
@@ -26,7 +28,7 @@ export async function createQueue(
 ): Promise<Queue> {
   const location = queueLocation(config);
   const limits = { maxEvents: config.queueMaxEvents, maxBytes: config.queueMaxBytes };
-  const options = { name: config.queueName, limits };
+  const options = { name: config.queueName, limits, strict: config.queueStrict };
   if (location.engine === 'embedded') {
     const { openEmbeddedQueue } = await import('./embedded/embedded-queue');
     const queue = await openEmbeddedQueue({ ...options, path: location.path }, dependencies);

@@ -7,3 +7,5 @@ export * from './queue-component';
 export * from './queue-config';
 export * from './retry-policy';
 export * from './sample-queue';
+export * from './guarantee';
+export * from './queue-observer';

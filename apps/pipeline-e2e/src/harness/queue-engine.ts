@@ -159,6 +159,7 @@ function openQueue(queueUrl: string): Promise<Queue> {
       redisCommandTimeoutMs: 5_000,
       queueMaxEvents: 0,
       queueMaxBytes: 0,
+      queueStrict: false,
     },
     { clock: systemClock, random: systemRandom, logger: createLogSink().logger },
   );

@@ -50,6 +50,8 @@ export interface EmbeddedQueueOptions {
    * takes what is used. All processes that share a folder must agree on it.
    */
   readonly mapSizeBytes?: number;
+  /** Refuses to enqueue where the folder is on no disk, with QUEUE_NOT_DURABLE. */
+  readonly strict?: boolean;
 }
 
 export interface EmbeddedQueueDependencies {
@@ -129,6 +131,7 @@ class EmbeddedQueue implements Queue {
     if (batches.length === 0) return [];
     const { disk } = this.environment;
     disk.refresh();
+    if (this.options.strict === true && disk.isInMemory) throw notOnDisk(this.options.path);
     if (disk.isTight) return refuseAll(batches);
     const measured = batches.map(measure);
     const packed = pack(measured);
@@ -305,6 +308,13 @@ function guaranteeOf({ isInMemory }: DiskRoom, path: string): QueueHealth {
       ? `embedded in "${path}", which is on a file system in memory`
       : `embedded in "${path}", every transaction flushed to disk`,
   };
+}
+
+function notOnDisk(path: string): PipelineError {
+  return new PipelineError(
+    'QUEUE_NOT_DURABLE',
+    `"${path}" is on a file system in memory, and QUEUE_STRICT wants a disk: name a folder on one in QUEUE_URL`,
+  );
 }
 
 function logGuarantee(guarantee: QueueHealth, logger: Logger): void {

@@ -28,6 +28,8 @@ export class ClusterLink implements RedisLink {
   /** Why a connection to a node failed last: refused, not trusted, wrong password. */
   private nodeError: unknown;
   private closed = false;
+  /** How often each node was connected to. */
+  private readonly connections = new Map<string, number>();
 
   constructor(
     location: RedisClusterLocation,
@@ -81,6 +83,11 @@ export class ClusterLink implements RedisLink {
 
   serverOf(key: string): string {
     return this.cluster.slots[slotOf(key)]?.[0] ?? this.place;
+  }
+
+  sessionOf(key: string): string {
+    const server = this.serverOf(key);
+    return `${server}#${this.connections.get(server) ?? 0}`;
   }
 
   /** The node that has the key now, as far as known. */
@@ -164,6 +171,8 @@ export class ClusterLink implements RedisLink {
     };
     limitHandshake(node, this.options.commandTimeoutMs);
     node.on('error', noteError);
+    const name = nodeKeyOf(node.options);
+    node.on('connect', () => this.connections.set(name, (this.connections.get(name) ?? 0) + 1));
     node.on('ready', () => this.options.onReady?.());
     const duplicate = node.duplicate.bind(node);
     const asking = node.asking.bind(node) as () => Promise<'OK'>;

@@ -24,6 +24,7 @@ export class RedisConnection implements RedisLink {
   private readonly outage: OutageLog;
   private readonly watch: MasterWatch | undefined;
   private masterHasChanged = false;
+  private connections = 0;
 
   /** @param logger none for a connection whose failures another one tells, and follows, too */
   constructor(
@@ -41,6 +42,8 @@ export class RedisConnection implements RedisLink {
     }
     this.redis = new Redis(connectionOptions(location, options));
     limitHandshake(this.redis, options.commandTimeoutMs);
+    // Not at 'ready', which ioredis tells a moment after it has begun to send.
+    this.redis.on('connect', () => (this.connections += 1));
     this.redis.on('error', (error: unknown) => {
       this.noteDown(outageReason(error, this.watch?.lastError));
       // ioredis would go on, in database 0.
@@ -92,6 +95,10 @@ export class RedisConnection implements RedisLink {
 
   serverOf(): string {
     return this.place;
+  }
+
+  sessionOf(): string {
+    return `${this.place}#${this.connections}`;
   }
 
   close(): void {

@@ -1,51 +1,137 @@
-import type { QueueHealth } from '../queue';
-import { replyCode } from './redis-errors';
-import type { RedisLink } from './redis-link';
+import type { Durability, QueueFinding, QueueHealth } from '../queue';
+import type { RedisFacts } from './redis-facts';
+
+/** What a check of one fact came to: the finding, and the most that durability can be with it. */
+interface Check {
+  readonly finding: QueueFinding;
+  readonly atMost: Durability;
+}
+
+/** From the best to what is worth least. */
+const DURABILITIES: readonly Durability[] = ['disk', 'bounded-loss', 'unknown', 'memory'];
+
+/** The one that is worth less. */
+export function worse(one: Durability, other: Durability): Durability {
+  return DURABILITIES.indexOf(one) >= DURABILITIES.indexOf(other) ? one : other;
+}
+
+/** Flags in scripts (`#!lua`), which every transition of the queue needs. */
+const OLDEST_MAJOR = 7;
 
 /**
- * What an acknowledgement is worth on the server that holds a key, read from its configuration.
- * Settings that may not be read (CONFIG is often forbidden) count as unknown, never as durable.
+ * What an acknowledgement is worth on a server, and what to change. What may not be read (CONFIG is
+ * often forbidden) counts as unknown, never as durable.
  *
  * Source: Redis documentation, "Redis persistence": appendfsync always syncs before it replies,
  * everysec may lose what was acknowledged in the last second or two.
  */
-export async function readDurability(redis: RedisLink, key: string): Promise<QueueHealth> {
-  const role = await redis.call(key, 'role', []);
-  if (Array.isArray(role) && role[0] !== 'master') {
-    return { durability: 'unknown', detail: `the server is a ${String(role[0])}, not a master` };
-  }
-  const settings = await readSettings(redis, key);
-  if (!settings) return { durability: 'unknown', detail: 'CONFIG GET is not permitted' };
+export function judgeRedis(facts: RedisFacts): QueueHealth {
+  const checks = [versionCheck(facts), roleCheck(facts), ...settingChecks(facts)];
+  return {
+    durability: checks.map(({ atMost }) => atMost).reduce(worse),
+    detail: detailOf(facts),
+    findings: checks.map(({ finding }) => finding),
+  };
+}
 
+function detailOf({ role, settings }: RedisFacts): string {
+  if (role !== undefined && role !== 'master') return `the server is a ${role}, not a master`;
+  if (settings === undefined) return 'CONFIG GET is not permitted';
   const detail = ['appendonly', 'appendfsync', 'maxmemory-policy']
     .map((name) => `${name} ${settings.get(name) ?? 'unknown'}`)
     .join(', ');
-  if (settings.get('maxmemory-policy') !== 'noeviction') {
-    return { durability: 'memory', detail: `${detail}: eviction may delete the queue` };
-  }
-  if (settings.get('appendonly') !== 'yes') return { durability: 'memory', detail };
-  const always = settings.get('appendfsync') === 'always';
-  return always && settings.get('no-appendfsync-on-rewrite') === 'no'
-    ? { durability: 'disk', detail }
-    : { durability: 'bounded-loss', detail };
+  return isEvicting(settings) ? `${detail}: eviction may delete the queue` : detail;
 }
 
-async function readSettings(
-  redis: RedisLink,
-  key: string,
-): Promise<Map<string, string> | undefined> {
-  const settings = new Map<string, string>();
-  const names = ['appendonly', 'appendfsync', 'no-appendfsync-on-rewrite', 'maxmemory-policy'];
-  let reply: unknown;
-  try {
-    reply = await redis.call(key, 'config', ['get', ...names]);
-  } catch (error) {
-    // Redis refused; where it gave no answer at all, nothing is known yet and the caller asks again.
-    if (error instanceof Error && replyCode(error.cause) !== '') return undefined;
-    throw error;
+function isEvicting(settings: ReadonlyMap<string, string>): boolean {
+  return settings.get('maxmemory-policy') !== 'noeviction';
+}
+
+function versionCheck({ version }: RedisFacts): Check {
+  if (version === undefined) {
+    return warning('version', 'unknown', 'INFO is not permitted, so nobody knows how old it is', [
+      'ACL SETUSER <user> +info',
+    ]);
   }
-  // RESP3 answers with a map, which ioredis gives as a flat list, as RESP2 does.
-  const flat = Array.isArray(reply) ? reply : Object.entries(reply ?? {}).flat();
-  for (let i = 0; i + 1 < flat.length; i += 2) settings.set(String(flat[i]), String(flat[i + 1]));
-  return settings;
+  if (Number.parseInt(version, 10) >= OLDEST_MAJOR) return fine('version', version);
+  return problem('version', version, 'the scripts of the queue do not run on it', 'disk', [
+    `install Redis ${OLDEST_MAJOR}.0 or newer`,
+  ]);
+}
+
+function roleCheck({ role }: RedisFacts): Check {
+  if (role === 'master') return fine('role', role);
+  if (role === undefined) {
+    const means = 'ROLE is not permitted, so it may be a replica';
+    return problem('role', 'unknown', means, 'unknown', ['ACL SETUSER <user> +role']);
+  }
+  return problem('role', role, 'a replica takes no events, or forgets them', 'unknown', [
+    'name the master in QUEUE_URL, or the Sentinels: redis+sentinel://host:26379/name',
+  ]);
+}
+
+function settingChecks({ settings }: RedisFacts): readonly Check[] {
+  if (settings === undefined) {
+    const means = 'CONFIG GET is not permitted, so durability cannot be checked';
+    return [problem('CONFIG', 'refused', means, 'unknown', ['ACL SETUSER <user> +config|get'])];
+  }
+  const valueOf = (name: string) => settings.get(name) ?? 'unknown';
+  const expected = (name: string, wanted: string, means: string, atMost: Durability) =>
+    valueOf(name) === wanted
+      ? fine(name, wanted)
+      : problem(name, valueOf(name), means, settings.has(name) ? atMost : 'unknown', [
+          `CONFIG SET ${name} ${wanted}`,
+          `redis.conf: ${name} ${wanted}`,
+        ]);
+  return [
+    expected('appendonly', 'yes', 'a restart of Redis loses the queue', 'memory'),
+    expected(
+      'appendfsync',
+      'always',
+      valueOf('appendfsync') === 'no'
+        ? 'a crash or a power cut loses what was acknowledged in the last half minute'
+        : 'a crash or a power cut loses what was acknowledged in the last seconds',
+      'bounded-loss',
+    ),
+    expected(
+      'no-appendfsync-on-rewrite',
+      'no',
+      'nothing is flushed to disk while Redis rewrites its file',
+      'bounded-loss',
+    ),
+    expected('maxmemory-policy', 'noeviction', 'eviction may delete the queue', 'memory'),
+    memoryCheck(valueOf('maxmemory')),
+  ];
+}
+
+function memoryCheck(maxmemory: string): Check {
+  if (maxmemory !== '0') return fine('maxmemory', maxmemory);
+  const means = 'no limit: where the machine runs out of memory, its kernel kills Redis';
+  return warning('maxmemory', maxmemory, means, [
+    'CONFIG SET maxmemory <bytes, at most half of the memory of the machine>',
+    'redis.conf: maxmemory <the same>',
+  ]);
+}
+
+function fine(setting: string, value: string): Check {
+  return { finding: { setting, value, level: 'ok', meaning: '', change: [] }, atMost: 'disk' };
+}
+
+function warning(
+  setting: string,
+  value: string,
+  meaning: string,
+  change: readonly string[],
+): Check {
+  return { finding: { setting, value, level: 'warning', meaning, change }, atMost: 'disk' };
+}
+
+function problem(
+  setting: string,
+  value: string,
+  meaning: string,
+  atMost: Durability,
+  change: readonly string[],
+): Check {
+  return { finding: { setting, value, level: 'problem', meaning, change }, atMost };
 }

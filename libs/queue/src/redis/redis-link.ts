@@ -61,6 +61,13 @@ export interface RedisLink {
    */
   serverOf(key: string): string;
 
+  /**
+   * The connection to the server that holds a key, as far as known: another one after each
+   * reconnect and where the key lies elsewhere, e.g. "10.0.0.1:6379#3". What was learnt of a server
+   * by one connection says nothing of the server behind the next.
+   */
+  sessionOf(key: string): string;
+
   /** Ends it at once; what is under way is rejected. Safe to call twice. */
   close(): void;
 }

@@ -166,8 +166,11 @@ describe('the queue on Redis', () => {
     await server.command('config', 'set', setting, value);
     const other = await create();
     try {
-      const { detail, ...health } = await other.queue.health();
-      expect(health).toEqual({ durability });
+      const { detail, durability: found, findings = [] } = await other.queue.health();
+      expect(found).toBe(durability);
+      expect(findings.filter(({ level }) => level === 'problem')).toMatchObject([
+        { setting, value, change: [`CONFIG SET ${setting} ${before}`, expect.anything()] },
+      ]);
       expect(detail).toMatch(/^appendonly yes, appendfsync \w+, maxmemory-policy [\w-]+/);
     } finally {
       await server.command('config', 'set', setting, before);

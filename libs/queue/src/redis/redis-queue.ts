@@ -25,6 +25,8 @@ import {
 } from '../queue';
 import type { Partitioning } from '../partitioning';
 import type { RedisLocation } from '../redis-location';
+import type { QueueObserver } from '../queue-observer';
+import { DurabilityGate } from './durability-gate';
 import { RedisDeadLetters } from './redis-dead-letters';
 import { OrphanScrub } from './orphan-scrub';
 import { PartitionTable } from './partition-table';
@@ -48,17 +50,25 @@ export interface RedisQueueOptions {
   readonly limits: QueueLimits;
   /** Time limit of every command, ms. */
   readonly commandTimeoutMs?: number;
+  /** Refuses to enqueue below the durability `disk`; see {@link DurabilityGate}. */
+  readonly strict?: boolean;
 }
 
 export interface RedisQueueDependencies {
   readonly clock?: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly observer?: QueueObserver;
 }
 
 /** "Any generation", as the enqueue script has it. */
 const ANY_GENERATION = -1;
 const DEFAULT_COMMAND_TIMEOUT_MS = 5_000;
+/**
+ * How often the settings of a server are looked at while the connection stands, at most; half of it
+ * at least, by chance, so that many programs do not ask together. Three small commands each time.
+ */
+const INSPECTION_INTERVAL_MS = 10_000;
 
 /**
  * Connects to the queue on a Redis server (7.0 or newer). Resolves also while the server is out of
@@ -86,17 +96,22 @@ class RedisQueue implements Queue {
   private readonly orphans: OrphanScrub;
   private readonly wakeup: WakeupWait;
   private readonly commandTimeoutMs: number;
+  private readonly gate: DurabilityGate | undefined;
+  private readonly ended = new AbortController();
+  private inspecting: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly options: RedisQueueOptions,
-    { clock = systemClock, random, logger }: RedisQueueDependencies,
+    private readonly dependencies: RedisQueueDependencies,
   ) {
-    const { location, name, commandTimeoutMs = DEFAULT_COMMAND_TIMEOUT_MS } = options;
+    const { clock = systemClock, random, logger, observer } = dependencies;
+    const { location, name, commandTimeoutMs = DEFAULT_COMMAND_TIMEOUT_MS, strict } = options;
     this.commandTimeoutMs = commandTimeoutMs;
-    this.inspection = new ServerInspection(random, logger);
+    this.inspection = new ServerInspection({ clock, random, logger, observer, strict });
     this.orphans = new OrphanScrub(logger);
     const onReady = () => void this.inspect();
     this.links = openRedisLinks(location, { name, commandTimeoutMs, onReady }, logger);
+    if (strict === true) this.gate = new DurabilityGate(this.links.commands, this.inspection);
     this.partitions = new PartitionTable(this.links.commands, name, clock, logger);
     this.deadLetters = new RedisDeadLetters(this.links.commands, (partition) =>
       this.keysOf(partition),
@@ -107,6 +122,7 @@ class RedisQueue implements Queue {
   async opened(): Promise<void> {
     await this.links.commands.settled(this.commandTimeoutMs);
     if (this.links.commands.isReady) await this.inspect();
+    this.inspecting = this.inspectFromTimeToTime();
   }
 
   partitionCount(): number {
@@ -127,7 +143,7 @@ class RedisQueue implements Queue {
     batches: readonly EnqueueBatch[],
   ): Promise<readonly EnqueueResult[]> {
     checkBatches(batches);
-    const { pending, counters, wakeup, batch } = this.keysOf(partition);
+    const { pending, counters, wakeup, batch, epoch } = this.keysOf(partition);
     const { maxEvents, maxBytes } = this.options.limits;
     const keys = [pending, counters, wakeup];
     const args: RedisArgument[] = [this.share(maxEvents), this.share(maxBytes), batches.length];
@@ -136,7 +152,8 @@ class RedisQueue implements Queue {
       args.push(rememberMs, generation ?? ANY_GENERATION, digest, answer, bodies.length);
       for (const body of bodies) args.push(body);
     }
-    const reply = await this.links.commands.run(redisScripts.enqueue, keys, args);
+    const enqueue = () => this.links.commands.run(redisScripts.enqueue, keys, args);
+    const reply = await (this.gate ? this.gate.guarded(epoch, enqueue) : enqueue());
     const results = parseEnqueueReply(reply, batches);
     if (results.some(isOutOfDate)) await this.partitions.refused(partition).catch(() => undefined);
     return results;
@@ -243,10 +260,21 @@ class RedisQueue implements Queue {
     return this.inspection.health(this.links.commands, keys);
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    this.ended.abort();
     this.wakeup.close();
     this.links.commands.close();
-    return Promise.resolve();
+    await this.inspecting;
+  }
+
+  private async inspectFromTimeToTime(): Promise<void> {
+    const { clock = systemClock, random } = this.dependencies;
+    const { signal } = this.ended;
+    for (;;) {
+      await clock.sleep(INSPECTION_INTERVAL_MS * (0.5 + random.next() / 2), signal);
+      if (signal.aborted) return;
+      if (this.links.commands.isReady) await this.inspect();
+    }
   }
 
   /** At each (re)connect. Never rejects. */

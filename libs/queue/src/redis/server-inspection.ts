@@ -1,38 +1,73 @@
-import type { Random } from '@event-pipeline/runtime';
+import { PipelineError, type Clock, type Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
-import type { Durability, QueueHealth } from '../queue';
-import { readDurability } from './redis-durability';
+import { changesFor, GUARANTEES } from '../guarantee';
+import type { QueueHealth } from '../queue';
+import type { QueueObserver } from '../queue-observer';
+import { judgeRedis, worse } from './redis-durability';
+import { readFacts } from './redis-facts';
 import type { RedisLink } from './redis-link';
 
-/** From the best to what is worth least. */
-const DURABILITIES: readonly Durability[] = ['disk', 'bounded-loss', 'unknown', 'memory'];
+export interface ServerInspectionParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly observer?: QueueObserver | undefined;
+  /** Whether events are refused below `disk`: decides what the log says. */
+  readonly strict?: boolean | undefined;
+}
+
+/** What was learnt of a server, by which connection and when (monotonic clock). */
+export interface Verdict {
+  readonly session: string;
+  readonly at: number;
+  readonly health: QueueHealth;
+}
+
+/** A connection that is replaced again and again while it is looked at is no connection. */
+const MAX_LOOKS = 3;
 
 /**
- * Looks at every server that holds a partition at each (re)connect: says in the log what an
- * acknowledgement is worth there, and notices one that came back without its data. A partition is
- * named by its epoch key.
+ * Looks at every server that holds a partition: at each (re)connect, and from time to time after
+ * that, since settings can change under a connection. Says in the log what an acknowledgement is
+ * worth there and what to change, and notices a server that came back without its data. A partition
+ * is named by its epoch key.
  */
 export class ServerInspection {
-  /** What the last look at each server found. */
-  private readonly guarantees = new Map<string, QueueHealth>();
+  /** The last one of each server. */
+  private readonly verdicts = new Map<string, Verdict>();
+  /** By session, so that many callers share one look. */
+  private readonly looks = new Map<string, Promise<Verdict>>();
   private readonly epochs = new Map<string, string>();
 
-  constructor(
-    private readonly random: Random,
-    private readonly logger: Logger,
-  ) {}
+  constructor(private readonly parts: ServerInspectionParts) {}
 
   /**
-   * The worst of what is known of the servers that hold these keys; asks those that it has not seen.
-   * Rejects with QUEUE_UNAVAILABLE.
+   * The worst of what is known of the servers that hold these keys; asks those whose connection is
+   * new. Rejects with QUEUE_UNAVAILABLE.
    */
   async health(redis: RedisLink, epochKeys: readonly string[]): Promise<QueueHealth> {
     const found: QueueHealth[] = [];
-    for (const [server, [key]] of serversOf(redis, epochKeys)) {
-      found.push(this.guarantees.get(server) ?? (await this.look(redis, server, key)));
+    for (const [, [key]] of serversOf(redis, epochKeys)) {
+      found.push((await this.known(redis, key)).health);
     }
-    const rank = ({ durability }: QueueHealth) => DURABILITIES.indexOf(durability);
-    return found.reduce((worst, next) => (rank(next) > rank(worst) ? next : worst));
+    return found.reduce((worst, next) =>
+      worse(next.durability, worst.durability) === worst.durability ? worst : next,
+    );
+  }
+
+  /**
+   * What is known of the server that holds a key, learnt by the connection of now.
+   *
+   * @param badForMs how long a verdict below `disk` is believed before the server is asked again, ms
+   * @throws PipelineError QUEUE_UNAVAILABLE
+   */
+  async known(redis: RedisLink, key: string, badForMs = Infinity): Promise<Verdict> {
+    const verdict = this.verdicts.get(redis.serverOf(key));
+    if (verdict?.session === redis.sessionOf(key)) {
+      const age = this.parts.clock.monotonic() - verdict.at;
+      if (verdict.health.durability === 'disk' || age < badForMs) return verdict;
+    }
+    return this.look(redis, key);
   }
 
   /** Never rejects: a server that is lost meanwhile is inspected when it is back. */
@@ -40,29 +75,47 @@ export class ServerInspection {
     for (const [server, keys] of serversOf(redis, epochKeys)) {
       try {
         // First: a Redis at maxmemory refuses to write an epoch, and can still be asked.
-        await this.look(redis, server, keys[0]);
+        await this.look(redis, keys[0]);
         for (const key of keys) await this.compareEpoch(redis, server, key);
       } catch (error) {
-        this.logger.debug({ err: error, redis: server }, 'could not inspect Redis');
+        this.parts.logger.debug({ err: error, redis: server }, 'could not inspect Redis');
       }
     }
   }
 
-  private async look(redis: RedisLink, server: string, key: string): Promise<QueueHealth> {
-    const guarantee = await readDurability(redis, key);
-    const changed = this.guarantees.get(server)?.detail !== guarantee.detail;
-    this.guarantees.set(server, guarantee);
-    if (changed) this.report(server, guarantee);
-    return guarantee;
+  private look(redis: RedisLink, key: string): Promise<Verdict> {
+    const session = redis.sessionOf(key);
+    const underWay = this.looks.get(session);
+    if (underWay) return underWay;
+    const look = this.lookUntilSure(redis, key).finally(() => this.looks.delete(session));
+    this.looks.set(session, look);
+    return look;
+  }
+
+  /** Again where the connection changed under the questions: the answers may be of two servers. */
+  private async lookUntilSure(redis: RedisLink, key: string): Promise<Verdict> {
+    for (let looks = 0; looks < MAX_LOOKS; looks++) {
+      const session = redis.sessionOf(key);
+      const health = judgeRedis(await readFacts(redis, key));
+      const server = redis.serverOf(key);
+      if (redis.sessionOf(key) !== session) continue;
+      const before = this.verdicts.get(server)?.health;
+      const verdict = { session, at: this.parts.clock.monotonic(), health };
+      this.verdicts.set(server, verdict);
+      if (textOf(before) !== textOf(health)) this.report(server, health);
+      return verdict;
+    }
+    throw new PipelineError('QUEUE_UNAVAILABLE', `the connection to ${redis.place} keeps changing`);
   }
 
   private async compareEpoch(redis: RedisLink, server: string, key: string): Promise<void> {
-    const fresh = this.random.uuid();
+    const fresh = this.parts.random.uuid();
     const known = await redis.call(key, 'set', [key, fresh, 'NX', 'GET']);
     const current = typeof known === 'string' ? known : fresh;
     const before = this.epochs.get(key);
     if (before !== undefined && before !== current) {
-      this.logger.error(
+      this.parts.observer?.dataLost();
+      this.parts.logger.error(
         { redis: server },
         'Redis came back without the data of this queue: what it had acknowledged may be lost',
       );
@@ -70,18 +123,29 @@ export class ServerInspection {
     this.epochs.set(key, current);
   }
 
-  private report(redis: string, guarantee: QueueHealth): void {
-    const fields = { redis, ...guarantee };
-    if (guarantee.durability === 'disk') {
-      this.logger.info(fields, 'acknowledged events are on disk');
+  private report(redis: string, health: QueueHealth): void {
+    const { logger, strict = false } = this.parts;
+    const { durability, detail, findings = [] } = health;
+    const toChange = findings.filter(({ level }) => level !== 'ok');
+    const fields = { redis, durability, detail, findings: toChange };
+    if (durability === 'disk') {
+      logger.info(fields, 'acknowledged events are on disk');
+      for (const { setting, value, meaning, change } of toChange) {
+        logger.warn({ redis }, `Redis has ${setting} ${value}: ${meaning}; ${change.join('; ')}`);
+      }
       return;
     }
-    this.logger.warn(
-      fields,
-      'acknowledged events may be lost with this Redis: set appendonly yes, appendfsync always and ' +
-        'maxmemory-policy noeviction',
-    );
+    const changes = changesFor(health);
+    if (strict) {
+      logger.error(fields, `events are refused (QUEUE_STRICT) until this is changed: ${changes}`);
+    } else {
+      logger.warn(fields, `${GUARANTEES[durability]}; to change: ${changes}`);
+    }
   }
+}
+
+function textOf(health: QueueHealth | undefined): string {
+  return JSON.stringify(health);
 }
 
 /** The keys by the server that holds them, as far as known. */

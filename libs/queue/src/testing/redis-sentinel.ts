@@ -42,9 +42,12 @@ export async function startRedisSentinel(
     readonly sentinelPassword?: string;
     readonly database?: number;
     readonly tls?: boolean;
+    /** More arguments of the replica alone. */
+    readonly replicaArgs?: readonly string[];
   } = {},
 ): Promise<WatchedRedis> {
   const { sentinels: count = 1, password, sentinelPassword, database = 0, tls = false } = options;
+  const { replicaArgs = [] } = options;
   const common = { ...(password !== undefined && { password }), database, tls };
   const quick = ['--repl-diskless-sync-delay', '0'];
   const stops: (() => Promise<void>)[] = [];
@@ -56,7 +59,7 @@ export async function startRedisSentinel(
   try {
     const first = await startRedisServer({ ...common, args: quick });
     stops.push(() => first.stop());
-    const args = [...quick, '--replicaof', HOST, String(first.port)];
+    const args = [...quick, ...replicaArgs, '--replicaof', HOST, String(first.port)];
     const second = await startRedisServer({ ...common, args });
     stops.push(() => second.stop());
     const servers = [first, second];

@@ -51,20 +51,22 @@ export class LeaseWork<E> {
     const startedAt = clock.monotonic();
     const extender = new LeaseExtender(queue, clock, lease, leaseMs, requestedAt);
     this.held.add(extender);
+    const { signal } = extender;
+    const run = new LeaseRun(this.options, { lease, isolated, stopping: draining, signal });
     try {
       if (graceOver.aborted) extender.abort();
-      const run = new LeaseRun(this.options, lease, draining, extender.signal);
       await untilAborted(run.run(), graceOver);
       const handlingMs = clock.monotonic() - startedAt;
       let outcome = run.outcome();
       if (this.sink !== undefined && extender.lost !== 'refused') {
-        outcome = await this.sink.store(lease, outcome, extender.signal);
+        outcome = await this.sink.store(lease, outcome, signal);
       }
       extender.stop();
       // One whose time ran out without an answer may still be held: the queue knows, so it is asked.
       if (extender.lost === 'refused') return this.reportLost(observed, lease, extender.lost);
       await this.settle(observed, lease, outcome, handlingMs, extender);
     } finally {
+      run.close();
       extender.stop();
       this.held.delete(extender);
     }
@@ -94,13 +96,14 @@ export class LeaseWork<E> {
 
   private log(lease: ObservedLease, outcome: LeaseOutcome<E>, ms: number): void {
     const { logger } = this.options;
-    const { done, retried, dead, released, firstFailure } = outcome;
+    const { done, retried, deferred, dead, released, firstFailure } = outcome;
     const fields = {
       partition: lease.partition,
       events: lease.events,
       ms: Math.round(ms),
       done: done.length,
       retried,
+      deferred,
       dead: Object.values(dead).reduce((sum, count) => sum + count, 0),
       released,
       ...(lease.isolated ? { isolated: true } : {}),

@@ -155,6 +155,6 @@ export async function metricOf(httpUrl: string, name: string): Promise<number> {
 
 /** A developer's own settings must not reach the programs under test. */
 function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const ours = /^(COLLECTOR|WORKER|QUEUE|REDIS|LOG|EVENT|PROCESSING)_/;
+  const ours = /^(COLLECTOR|WORKER|HANDLER|QUEUE|REDIS|LOG|EVENT|PROCESSING)_/;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !ours.test(name)));
 }

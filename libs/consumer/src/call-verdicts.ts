@@ -33,6 +33,7 @@ export class CallVerdicts<E> {
   private readonly verdicts: LeaseVerdicts<E>;
   private readonly startedAt: number;
   private readonly debug: boolean;
+  private readonly deferMs = new Map<HandlerEntry<E>, number>();
 
   constructor(
     private readonly parts: CallVerdictsParts<E>,
@@ -49,11 +50,11 @@ export class CallVerdicts<E> {
     return this.verdicts.outcome();
   }
 
-  /** Not called, since the handler is paused. */
+  /** Not called, since the handler is paused. What was leased together comes again together. */
   deferred(entry: HandlerEntry<E>, members: readonly GroupMember<E>[]): void {
-    for (const { index } of members) {
-      this.verdicts.deferred({ index, outcome: 'defer', delayMs: entry.deferMs() });
-    }
+    const delayMs = this.deferMs.get(entry) ?? entry.deferMs();
+    this.deferMs.set(entry, delayMs);
+    for (const { index } of members) this.verdicts.deferred({ index, outcome: 'defer', delayMs });
   }
 
   /** After the abort a return proves nothing: a wait that was cut short may have ended the handler. */

@@ -22,6 +22,13 @@ export interface LeaseWorkOptions<E> extends LeaseRunParts<E> {
   readonly graceOver: AbortSignal;
 }
 
+/**
+ * What a handler leaves behind may end the process a moment after it returned. So an isolated event
+ * is settled only when the worker has outlived it by this time: the crash is then counted against it,
+ * and not against the next one.
+ */
+const ISOLATED_AFTERMATH_MS = 50;
+
 /** Takes leases from their receipt to their end: extended, handled, stored, settled, reported. */
 export class LeaseWork<E> {
   private readonly held = new Set<LeaseExtender>();
@@ -56,6 +63,7 @@ export class LeaseWork<E> {
     try {
       if (graceOver.aborted) extender.abort();
       await untilAborted(run.run(), graceOver);
+      if (isolated) await clock.sleep(ISOLATED_AFTERMATH_MS, graceOver);
       const handlingMs = clock.monotonic() - startedAt;
       let outcome = run.outcome();
       if (this.sink !== undefined && extender.lost !== 'refused') {

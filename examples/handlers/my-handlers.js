@@ -18,7 +18,7 @@ async function userLogin(event, { attempt, signal, logger }) {
     throw Object.assign(new Error('the account is locked'), { retryAfterMs: 50 });
   }
   // Hand the signal to whatever waits, e.g. fetch(url, { signal }): it aborts when the worker has
-  // lost the event or shuts down.
+  // lost the event, when this took too long, or when the worker shuts down.
   signal.throwIfAborted();
   logger.debug({ account }, 'A user logged in');
 }
@@ -43,7 +43,12 @@ const pageView = {
 };
 
 module.exports = {
-  user_login: userLogin,
+  // A function alone, or with settings of its own where those of the worker do not fit.
+  user_login: {
+    handle: userLogin,
+    retry: { maxAttempts: 5, baseDelayMs: 500, maxDelayMs: 30_000, maxAgeMs: 3_600_000 },
+    timeoutMs: 10_000, // a call that takes longer is given up and tried again
+  },
   page_view: pageView,
   // Every other type. Without it such events are only counted.
   '*': (event, { logger }) => logger.debug({ type: event.type }, 'Something else happened'),

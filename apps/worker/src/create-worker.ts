@@ -5,12 +5,7 @@ import {
   type EventCodec,
   type EventHandler,
 } from '@event-pipeline/consumer';
-import {
-  DEFAULT_RETRY_POLICY,
-  queueComponent,
-  sampleQueue,
-  type Queue,
-} from '@event-pipeline/queue';
+import { queueComponent, sampleQueue, type Queue } from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
 import { systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
 import { createHttpServer, createMetrics, type Logger } from '@event-pipeline/telemetry';
@@ -46,7 +41,7 @@ export async function createWorker(
   const consumer = new Consumer<StoredEvent>({
     queue,
     codec,
-    handlers: withSimulatedWork(handlers, config.processingTimeMs, clock),
+    handlers: withSimulatedWork(handlers, config, clock),
     clock,
     random,
     logger,
@@ -55,7 +50,13 @@ export async function createWorker(
     batchSize: config.batchSize,
     batchBytes: config.batchBytes,
     leaseMs: config.leaseMs,
-    retryPolicy: { ...DEFAULT_RETRY_POLICY, maxAttempts: config.maxAttempts },
+    retryPolicy: {
+      maxAttempts: config.maxAttempts,
+      baseDelayMs: config.retryBaseDelayMs,
+      maxDelayMs: config.retryMaxDelayMs,
+      maxAgeMs: config.retryMaxAgeMs,
+    },
+    handlerTimeoutMs: config.handlerTimeoutMs,
   });
   const http = createHttpServer({
     name: 'http-server',

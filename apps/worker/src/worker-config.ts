@@ -12,6 +12,7 @@ import { loggingConfigFields } from '@event-pipeline/telemetry';
 
 const MIB = 1_048_576;
 const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
 
 export const workerConfig = defineConfig({
   concurrency: env('WORKER_CONCURRENCY', integer({ min: 1, max: 256 }), {
@@ -37,6 +38,28 @@ export const workerConfig = defineConfig({
   maxAttempts: env('WORKER_MAX_ATTEMPTS', integer({ min: 1, max: 1_000 }), {
     default: DEFAULT_RETRY_POLICY.maxAttempts,
     description: 'deliveries of an event to its handler; the last that fails makes a dead letter',
+  }),
+  retryBaseDelayMs: env('WORKER_RETRY_BASE_DELAY_MS', integer({ min: 0, max: HOUR_MS }), {
+    default: DEFAULT_RETRY_POLICY.baseDelayMs,
+    description: 'longest delay after the first failure of an event; doubles with each further one',
+    unit: 'ms',
+  }),
+  retryMaxDelayMs: env('WORKER_RETRY_MAX_DELAY_MS', integer({ min: 0, max: DAY_MS }), {
+    default: DEFAULT_RETRY_POLICY.maxDelayMs,
+    description: 'longest delay between two attempts, whatever their number',
+    unit: 'ms',
+  }),
+  retryMaxAgeMs: env('WORKER_RETRY_MAX_AGE_MS', integer({ min: 0, max: 365 * DAY_MS }), {
+    default: DEFAULT_RETRY_POLICY.maxAgeMs,
+    description: 'a failure this long after the first one makes a dead letter; 0: no limit',
+    unit: 'ms',
+  }),
+  handlerTimeoutMs: env('HANDLER_TIMEOUT_MS', integer({ min: 0, max: DAY_MS }), {
+    default: 60_000,
+    description:
+      'a handler that takes longer for an event is abandoned and has failed; ten times as long ' +
+      'for a batch; 0: no limit',
+    unit: 'ms',
   }),
   handlers: env('WORKER_HANDLERS', text(), {
     optional: true,

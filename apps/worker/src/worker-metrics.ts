@@ -10,6 +10,7 @@ export function workerMetrics(metrics: Metrics, clock: Clock): ConsumerObserver<
     onSettled: ({ outcome }) => {
       metrics.eventsProcessed.add(outcome.done.length);
       metrics.eventsRetried.add(outcome.retried);
+      metrics.eventsDeferred.add(outcome.deferred);
       for (const [reason, count] of Object.entries(outcome.dead)) {
         metrics.eventsDead.add(count, { reason });
       }
@@ -22,6 +23,8 @@ export function workerMetrics(metrics: Metrics, clock: Clock): ConsumerObserver<
     onStored: ({ ms }) => metrics.storeSeconds.observe(ms / 1_000),
     onStoreFailed: () => metrics.storeFailures.add(1),
     onSinkOutage: (outOfReach) => metrics.storeOutage.set(outOfReach ? 1 : 0),
+    onHandlerPaused: (handler, paused) => metrics.handlerPaused.set(paused ? 1 : 0, { handler }),
+    onAbandonedCalls: (handler, calls) => metrics.handlerAbandonedCalls.set(calls, { handler }),
     onLost: ({ reason }) => metrics.leasesLost.add(1, { reason }),
     onReclaimed: (_, { dead }) => {
       if (dead > 0) metrics.eventsDead.add(dead, { reason: 'crashed-worker' });

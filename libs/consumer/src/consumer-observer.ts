@@ -52,5 +52,9 @@ export interface ConsumerObserver<E> {
   onStoreFailed?(): void;
   /** Called when the sink goes out of reach, and when it is back. */
   onSinkOutage?(outOfReach: boolean): void;
+  /** Called for each handler at first, and when the pause of one that keeps failing begins or ends. */
+  onHandlerPaused?(handler: string, paused: boolean): void;
+  /** How many calls of a handler are no longer waited for and have not ended; at first for each. */
+  onAbandonedCalls?(handler: string, calls: number): void;
   onReclaimed?(partition: number, reclaimed: Reclaimed): void;
 }

@@ -50,7 +50,7 @@ describe('what another worker left behind', () => {
     await scene.put(51, 90);
     const seen: number[] = [];
     await scene.start(({ n }) => void seen.push(n), { concurrency: 4 });
-    await scene.advance(100);
+    await scene.advance(5_000);
     expect(seen.sort((a, b) => a - b)).toEqual(range(1, 90));
     await scene.expectLeft({ processed: 90 });
   });
@@ -79,7 +79,10 @@ describe('what another worker left behind', () => {
     expect(isolatedTries).toBeLessThan(50);
   });
 
-  it('ends in the dead letters alone where it ends every worker', async () => {
+  it.each([
+    ['at once', 0],
+    ['a moment after its handler returned', 40],
+  ])('ends in the dead letters alone where it ends every worker %s', async (_, afterMs) => {
     const scene = new Scene();
     await scene.put(1, 40);
     const poison = 17;
@@ -95,10 +98,19 @@ describe('what another worker left behind', () => {
             if (!events.some(({ n }) => n === poison))
               return void seen.push(...events.map(({ n }) => n));
             crashes++;
-            queue.extend = dead;
-            queue.settle = dead;
-            queue.receive = dead;
-            queue.reclaim = dead;
+            const die = () => {
+              queue.extend = dead;
+              queue.settle = dead;
+              queue.receive = dead;
+              queue.reclaim = dead;
+            };
+            if (afterMs > 0) {
+              void scene.clock.sleep(afterMs).then(die);
+              // In a larger batch something always takes longer than the event that kills.
+              if (events.length > 1) await scene.clock.sleep(2 * afterMs);
+              return;
+            }
+            die();
             await dead();
           },
         },

@@ -128,7 +128,7 @@ describe('a consumer', () => {
         if (n === 1) throw new Error('each time');
         if (n === 2) throw Object.assign(new Error('for good'), { permanent: true });
       },
-      { retryPolicy: { maxAttempts: 4, baseDelayMs: 100, maxDelayMs: 1_000 } },
+      { retryPolicy: { maxAttempts: 4, baseDelayMs: 100, maxDelayMs: 1_000, maxAgeMs: 0 } },
     );
     await scene.advance(LONG);
     expect(scene.memory.deadLettersIn()).toMatchObject([

@@ -6,6 +6,7 @@ import type { ConsumerObserver } from './consumer-observer';
 import type { EventCodec } from './event-codec';
 import type { HandlersByType } from './event-handler';
 import type { EventSink } from './event-sink';
+import { HandlerTable } from './handler-table';
 import { Heartbeat } from './heartbeat';
 import { IsolationGate } from './isolation-gate';
 import { LeaseReceiver, type Receipt } from './lease-receiver';
@@ -34,7 +35,13 @@ export interface ConsumerOptions<E> {
   readonly batchBytes: number;
   /** How long the queue waits for a worker that shows no sign of life before others get its events. */
   readonly leaseMs: number;
+  /** For handlers that set nothing else. */
   readonly retryPolicy?: RetryPolicy;
+  /**
+   * Longest time of a call for one event, ms; ten times as long for a batch. For handlers that set
+   * nothing else; 0, as by default: no limit.
+   */
+  readonly handlerTimeoutMs?: number;
   /** Crashes after which an event that was alone in its lease becomes a dead letter. */
   readonly maxCrashes?: number;
 }
@@ -95,6 +102,7 @@ export class Consumer<E> implements Component {
   private readonly failures: RateLimitedWarning;
   private readonly rota: PartitionRota;
   private readonly receiver: LeaseReceiver;
+  private readonly handlers: HandlerTable<E>;
   private readonly work: LeaseWork<E>;
   private readonly isolations = new Map<number, Isolation>();
   private ended: Promise<unknown> | undefined;
@@ -119,10 +127,14 @@ export class Consumer<E> implements Component {
       outage: this.outage,
       heartbeat: this.heartbeat,
     });
+    const { observer = {}, retryPolicy = DEFAULT_RETRY_POLICY, handlerTimeoutMs = 0 } = options;
+    const defaults = { retryPolicy, timeoutMs: handlerTimeoutMs };
+    const tableParts = { clock, random, logger, observer };
+    this.handlers = new HandlerTable(options.handlers, defaults, tableParts);
     this.work = new LeaseWork({
       ...options,
-      retryPolicy: options.retryPolicy ?? DEFAULT_RETRY_POLICY,
-      observer: options.observer ?? {},
+      handlers: this.handlers,
+      observer,
       outage: this.outage,
       sinkOutage: this.sinkOutage,
       draining: this.draining.signal,
@@ -167,10 +179,12 @@ export class Consumer<E> implements Component {
 
   /**
    * Why the consumer has to be taken for stuck, whatever the queue does; undefined while it is
-   * alive. A handler that runs for long is no reason.
+   * alive. A handler that runs for long is no reason; calls without an end that pile up are one.
    */
   stalledReason(): string | undefined {
     if (this.ended === undefined || this.draining.signal.aborted) return undefined;
+    const stuck = this.handlers.stuckReason();
+    if (stuck !== undefined) return stuck;
     const { age } = this.heartbeat;
     if (this.work.inHand > 0 || age < STALLED_AFTER_MS) return undefined;
     return `the consumer has made no turn for ${Math.round(age / 1_000)} s`;

@@ -1,3 +1,4 @@
+import type { RetryPolicy } from '@event-pipeline/queue';
 import type { Logger } from '@event-pipeline/telemetry';
 
 /**
@@ -10,18 +11,37 @@ import type { Logger } from '@event-pipeline/telemetry';
  * - `retryAfterMs`, a number of at least 0: tried again after that many milliseconds (at most a
  *   day) instead of the usual delay.
  * - anything else: tried again with growing delays.
- * Every failure counts as an attempt, and the last attempt that fails makes a dead letter.
+ * Every failure counts as an attempt, and the last attempt that fails makes a dead letter. So does a
+ * failure too long after the first one. PermanentError and RetryableError have these properties.
+ *
+ * A call that takes longer than its limit has failed: its signal aborts, and what it still comes to
+ * changes nothing. That works only where the handler waits; one that keeps the event loop busy stops
+ * the whole worker.
  */
-export type EventHandler<E> = SingleHandler<E> | BatchHandler<E>;
+export type EventHandler<E> = SingleHandler<E> | SingleHandlerObject<E> | BatchHandler<E>;
+
+/** What a handler may set for itself; the rest is as the consumer has it. */
+export interface HandlerSettings {
+  readonly retry?: Partial<RetryPolicy>;
+  /** Longest time of one call, be it for one event or for a batch, ms; 0: no limit. */
+  readonly timeoutMs?: number;
+}
 
 /** Gets one event at a time; those of one lease one after another, in their order. */
 export type SingleHandler<E> = (event: E, context: HandlerContext) => Promise<void> | void;
 
+/** A handler of single events that has settings. */
+export interface SingleHandlerObject<E> extends HandlerSettings {
+  readonly handle: SingleHandler<E>;
+}
+
 /**
- * Gets all of its events in a lease at once, in their order. Returning nothing means that all are
- * done, returning failures that all others are; throwing means that all failed.
+ * Gets its events of a lease at once, in their order. Returning nothing means that all are done,
+ * returning failures that all others are; throwing means that all failed. An event that has failed
+ * three times, or has one attempt left, gets a call of its own: so one that makes whole batches fail
+ * does not take its neighbours with it.
  */
-export interface BatchHandler<E> {
+export interface BatchHandler<E> extends HandlerSettings {
   readonly batch: (
     events: readonly E[],
     context: BatchContext,
@@ -42,7 +62,7 @@ export interface HandlerFailure {
 export interface HandlerContext {
   /**
    * Aborts when the work has become pointless: the lease was lost, so another worker may have the
-   * event, or the worker shuts down and its grace is over. What is returned after that is not
+   * event, the call took too long, or the worker shuts down and its grace is over. What is returned after that is not
    * counted as done. Hand it to whatever waits.
    */
   readonly signal: AbortSignal;
@@ -64,9 +84,3 @@ export const DEFAULT_HANDLER = '*';
 
 /** Handlers by event type; `*` gets every type that has none of its own. */
 export type HandlersByType<E> = ReadonlyMap<string, EventHandler<E>>;
-
-/** Thrown by a handler to say that trying again is pointless. */
-export class PermanentError extends Error {
-  override readonly name: string = 'PermanentError';
-  readonly permanent = true;
-}

@@ -51,6 +51,10 @@ export class LeaseVerdicts<E> {
     this.firstFailure ??= sample;
   }
 
+  deferred(exception: SettleException): void {
+    this.exceptions[exception.index] = exception;
+  }
+
   /** The outcome as it stands; verdicts that come later do not change it. */
   outcome(): LeaseOutcome<E> {
     const exceptions: SettleException[] = [];

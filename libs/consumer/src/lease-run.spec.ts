@@ -2,6 +2,7 @@ import { SeededRandom, SimulatedClock } from '@event-pipeline/runtime/testing';
 import { createLogSink } from '@event-pipeline/telemetry/testing';
 import type { Delivery, RetryPolicy } from '@event-pipeline/queue';
 import type { EventHandler } from './event-handler';
+import { HandlerTable } from './handler-table';
 import { LeaseRun } from './lease-run';
 
 interface Sample {
@@ -9,7 +10,12 @@ interface Sample {
   readonly type: string;
 }
 
-const retryPolicy: RetryPolicy = { maxAttempts: 3, baseDelayMs: 100, maxDelayMs: 1_000 };
+const retryPolicy: RetryPolicy = {
+  maxAttempts: 3,
+  baseDelayMs: 100,
+  maxDelayMs: 1_000,
+  maxAgeMs: 0,
+};
 
 const codec = {
   decode: (body: string) => JSON.parse(body) as Sample,
@@ -38,20 +44,33 @@ function setUp(
 ) {
   const clock = new SimulatedClock();
   const sink = createLogSink(level);
+  const random = new SeededRandom();
   const stopping = new AbortController();
   const aborter = new AbortController();
   const run = new LeaseRun<Sample>(
     {
       codec,
-      handlers: new Map(Object.entries(handlers)),
-      retryPolicy,
+      handlers: new HandlerTable(
+        new Map(Object.entries(handlers)),
+        { retryPolicy, timeoutMs: 0 },
+        { clock, random, logger: sink.logger, observer: {} },
+      ),
       clock,
-      random: new SeededRandom(),
+      random,
       logger: sink.logger,
     },
-    { partition: 0, id: 'a lease', size: given.length, handedOutAt: 0, deliveries: given },
-    stopping.signal,
-    aborter.signal,
+    {
+      lease: {
+        partition: 0,
+        id: 'a lease',
+        size: given.length,
+        handedOutAt: 0,
+        deliveries: given,
+      },
+      isolated: false,
+      stopping: stopping.signal,
+      signal: aborter.signal,
+    },
   );
   return { run, clock, sink, stopping, aborter };
 }

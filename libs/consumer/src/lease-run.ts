@@ -1,28 +1,26 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock, Random } from '@event-pipeline/runtime';
-import type { Delivery, Lease, RetryPolicy, SettleException } from '@event-pipeline/queue';
-import type { Logger } from '@event-pipeline/telemetry';
-import { errorText, failureOutcome } from './delivery-outcome';
-import type { EventCodec } from './event-codec';
-import {
-  DEFAULT_HANDLER,
-  type BatchHandler,
-  type BatchResult,
-  type EventHandler,
-  type HandlerContext,
-  type HandlerFailure,
-  type HandlersByType,
-} from './event-handler';
-import { LeaseVerdicts, type LeaseOutcome } from './lease-outcome';
+import type { Delivery, Lease } from '@event-pipeline/queue';
+import { batchCalls, failuresByIndex, type GroupMember } from './batch-group';
+import { CallVerdicts, type CallVerdictsParts } from './call-verdicts';
+import type { BatchHandler, HandlerContext, SingleHandler } from './event-handler';
+import type { Admission } from './handler-breaker';
+import { HandlerCalls } from './handler-calls';
+import type { HandlerEntry, HandlerTable } from './handler-table';
+import type { LeaseOutcome } from './lease-outcome';
 
 /** What every run of a consumer shares. */
-export interface LeaseRunParts<E> {
-  readonly codec: EventCodec<E>;
-  readonly handlers: HandlersByType<E>;
-  readonly retryPolicy: RetryPolicy;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
+export interface LeaseRunParts<E> extends CallVerdictsParts<E> {
+  readonly handlers: HandlerTable<E>;
+}
+
+/** Which lease is run, and until when. */
+export interface LeaseToRun {
+  readonly lease: Lease;
+  /** Whether it is one event that may be what ends workers: it runs even where its handler is paused. */
+  readonly isolated: boolean;
+  readonly stopping: AbortSignal;
+  /** Aborts when the lease is lost or the grace is over. */
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -31,52 +29,52 @@ export interface LeaseRunParts<E> {
  */
 const MAX_STRETCH_MS = 20;
 
-interface Group<E> {
-  readonly handler: BatchHandler<E>;
-  readonly indexes: number[];
-  readonly events: E[];
-  readonly attempts: number[];
-}
-
 /**
  * Takes the events of one lease through their handlers. Single-form handlers run one event after
- * another, in the order of the lease; then each batch-form handler gets all of its events at once.
+ * another, in the order of the lease; then each batch-form handler gets its events.
  *
- * Once `stopping` or `signal` aborts, no further event is started. What ends after `signal` aborted
- * has no verdict, however it ends: it is given back.
+ * Once `stopping` or `signal` aborts, no further event is started.
  */
 export class LeaseRun<E> {
-  private readonly verdicts: LeaseVerdicts<E>;
-  private readonly groups = new Map<string, Group<E>>();
+  private readonly verdicts: CallVerdicts<E>;
+  private readonly groups = new Map<HandlerEntry<E>, GroupMember<E>[]>();
+  private readonly calls: HandlerCalls<E>;
   private readonly debug: boolean;
   private context: HandlerContext;
   private lastTurn: number;
 
   constructor(
     private readonly parts: LeaseRunParts<E>,
-    private readonly lease: Lease,
-    private readonly stopping: AbortSignal,
-    private readonly signal: AbortSignal,
+    private readonly work: LeaseToRun,
   ) {
-    this.verdicts = new LeaseVerdicts(lease.size);
+    this.verdicts = new CallVerdicts(parts, work.lease, work.signal);
     this.debug = parts.logger.isDebug();
-    this.context = { signal, attempt: 1, logger: parts.logger };
+    this.calls = new HandlerCalls(parts.clock, work.signal);
+    this.context = { signal: this.calls.signal, attempt: 1, logger: parts.logger };
     this.lastTurn = parts.clock.monotonic();
   }
 
-  /** Resolves when no handler runs any more. Never rejects. */
+  /** Resolves when no handler runs any more that is waited for. Never rejects. */
   async run(): Promise<void> {
     let index = 0;
-    for (const delivery of this.lease.deliveries) {
-      if (this.isOver()) return;
+    for (const delivery of this.work.lease.deliveries) {
+      if (this.isOver()) break;
       const waiting = this.handle(index++, delivery);
       if (waiting !== undefined) await waiting;
       if (this.parts.clock.monotonic() - this.lastTurn >= MAX_STRETCH_MS) await this.giveTurn();
     }
-    for (const [name, group] of this.groups) {
-      if (this.isOver()) return;
-      await this.handleGroup(name, group);
+    for (const [entry, members] of this.groups) {
+      const { call, retryPolicy } = entry;
+      if (call.form !== 'batch') continue;
+      for (const together of batchCalls(members, retryPolicy.maxAttempts)) {
+        await this.handleBatch(entry, call.batch, together);
+      }
     }
+  }
+
+  /** To be called when nothing of the run is waited for any more. */
+  close(): void {
+    this.calls.close();
   }
 
   /** What became of the events, as it stands now; those without a verdict are given back. */
@@ -85,7 +83,7 @@ export class LeaseRun<E> {
   }
 
   private isOver(): boolean {
-    return this.stopping.aborted || this.signal.aborted;
+    return this.work.stopping.aborted || this.work.signal.aborted;
   }
 
   /** A promise only where the handler returned one: most handlers of a busy worker do not wait. */
@@ -97,114 +95,101 @@ export class LeaseRun<E> {
       event = codec.decode(delivery.body);
       type = codec.typeOf(event);
     } catch (thrown) {
-      this.undecodable(index, delivery, thrown);
+      this.verdicts.undecodable(index, delivery, thrown);
       return undefined;
     }
-    const name = handlers.has(type) ? type : DEFAULT_HANDLER;
-    const handler = handlers.get(name);
-    if (this.debug) {
-      this.parts.logger.debug({}, `Processing event: ${codec.idOf(event)} of type ${type}`);
-    }
-    if (handler === undefined) {
-      this.failed(index, event, name, new NoHandlerError(type));
+    const member = { index, event, attempt: delivery.attempts + 1 };
+    const entry = handlers.entryFor(type);
+    if (entry === undefined) {
+      this.verdicts.unhandled(member, type);
       return undefined;
     }
-    if (typeof handler !== 'function') {
-      this.addToGroup(name, handler, index, event, delivery);
-      return undefined;
-    }
-    return this.handleSingle(handler, index, event, name, delivery);
+    if (entry.call.form === 'single') return this.handleSingle(entry, entry.call.handle, member);
+    const members = this.groups.get(entry);
+    if (members === undefined) this.groups.set(entry, [member]);
+    else members.push(member);
+    return undefined;
   }
 
   private handleSingle(
-    handler: Extract<EventHandler<E>, (...given: never[]) => unknown>,
-    index: number,
-    event: E,
-    name: string,
-    delivery: Delivery,
+    entry: HandlerEntry<E>,
+    handle: SingleHandler<E>,
+    member: GroupMember<E>,
   ): Promise<void> | undefined {
+    const admission = this.admit(entry);
+    if (admission === 'defer') {
+      this.verdicts.deferred(entry, [member]);
+      return undefined;
+    }
+    if (this.debug) this.logStart(member.event);
+    const call = { entry, admission, startedAt: this.parts.clock.monotonic() };
     try {
-      const returned = handler(event, this.contextFor(delivery.attempts + 1));
+      const returned = handle(member.event, this.contextFor(member.attempt));
       if (!isThenable(returned)) {
-        this.succeeded(index, event);
+        this.verdicts.succeeded(call, member);
         return undefined;
       }
-      return Promise.resolve(returned).then(
-        () => this.succeeded(index, event),
-        (thrown: unknown) => this.failed(index, event, name, thrown),
+      return this.calls.limited(entry, returned).then(
+        () => this.verdicts.succeeded(call, member),
+        (thrown: unknown) => this.verdicts.threw(call, [member], thrown),
       );
     } catch (thrown) {
-      this.failed(index, event, name, thrown);
+      this.verdicts.threw(call, [member], thrown);
       return undefined;
     }
   }
 
   private contextFor(attempt: number): HandlerContext {
-    if (this.context.attempt !== attempt) this.context = { ...this.context, attempt };
+    const { signal } = this.calls;
+    if (this.context.attempt !== attempt || this.context.signal !== signal) {
+      this.context = { ...this.context, attempt, signal };
+    }
     return this.context;
   }
 
-  private addToGroup(
-    name: string,
-    handler: BatchHandler<E>,
-    index: number,
-    event: E,
-    delivery: Delivery,
-  ): void {
-    let group = this.groups.get(name);
-    if (group === undefined) {
-      group = { handler, indexes: [], events: [], attempts: [] };
-      this.groups.set(name, group);
-    }
-    group.indexes.push(index);
-    group.events.push(event);
-    group.attempts.push(delivery.attempts + 1);
+  /** A paused handler gets one event to try; the others follow where that went well. */
+  private async handleBatch(
+    entry: HandlerEntry<E>,
+    batch: BatchHandler<E>['batch'],
+    members: readonly GroupMember<E>[],
+  ): Promise<void> {
+    if (this.isOver()) return;
+    const admission = this.admit(entry);
+    if (admission === 'defer') return this.verdicts.deferred(entry, members);
+    if (admission === 'run') return this.callBatch(entry, batch, members, admission);
+    const [first, ...others] = members;
+    if (first !== undefined) await this.callBatch(entry, batch, [first], admission);
+    if (others.length > 0) await this.handleBatch(entry, batch, others);
   }
 
-  private async handleGroup(name: string, group: Group<E>): Promise<void> {
-    const { signal } = this;
-    const context = { signal, attempts: group.attempts, logger: this.parts.logger };
-    let errors: ReadonlyMap<number, unknown> | undefined;
-    let thrown: unknown;
+  private async callBatch(
+    entry: HandlerEntry<E>,
+    batch: BatchHandler<E>['batch'],
+    members: readonly GroupMember<E>[],
+    admission: Admission,
+  ): Promise<void> {
+    const { clock, logger } = this.parts;
+    const events = members.map(({ event }) => event);
+    if (this.debug) for (const event of events) this.logStart(event);
+    const call = { entry, admission, startedAt: clock.monotonic() };
+    const attempts = members.map(({ attempt }) => attempt);
+    const context = { signal: this.calls.signal, attempts, logger };
     try {
-      errors = failuresByIndex(
-        await group.handler.batch(group.events, context),
-        group.events.length,
-      );
-    } catch (error) {
-      thrown = error;
+      const returned = batch(events, context);
+      const answer = isThenable(returned) ? await this.calls.limited(entry, returned) : returned;
+      this.verdicts.answered(call, members, failuresByIndex(answer, events.length));
+    } catch (thrown) {
+      this.verdicts.threw(call, members, thrown);
     }
-    group.events.forEach((event, position) => {
-      const index = group.indexes[position] as number;
-      if (errors === undefined) this.failed(index, event, name, thrown);
-      else if (errors.has(position)) this.failed(index, event, name, errors.get(position));
-      else this.succeeded(index, event);
-    });
   }
 
-  /** After the abort a return proves nothing: a wait that was cut short may have ended the handler. */
-  private succeeded(index: number, event: E): void {
-    if (!this.signal.aborted) this.verdicts.done(index, event);
+  private admit(entry: HandlerEntry<E>): Admission {
+    return this.work.isolated ? 'run' : entry.admit();
   }
 
-  private failed(index: number, event: E, handler: string, thrown: unknown): void {
-    if (this.signal.aborted) return;
-    const { codec, retryPolicy, random, logger } = this.parts;
-    const attempt = (this.lease.deliveries[index]?.attempts ?? 0) + 1;
-    const { error, ...decided } = failureOutcome(thrown, attempt, retryPolicy, random.next());
-    const exception: SettleException =
-      decided.outcome === 'retry' ? { index, ...decided } : { index, ...decided, error, handler };
-    const sample = { eventId: codec.idOf(event), type: codec.typeOf(event), attempt, error };
-    this.verdicts.failed(exception, sample);
-    if (this.debug) logger.debug({ ...sample, ...decided, err: thrown }, 'the handler failed');
-  }
-
-  private undecodable(index: number, delivery: Delivery, thrown: unknown): void {
-    const error = errorText(thrown);
-    this.verdicts.failed(
-      { index, outcome: 'dead', reason: 'undecodable', error, handler: '' },
-      { eventId: '', type: '', attempt: delivery.attempts + 1, error },
-    );
+  private logStart(event: E): void {
+    const { codec, logger } = this.parts;
+    logger.debug({}, `Processing event: ${codec.idOf(event)} of type ${codec.typeOf(event)}`);
   }
 
   private async giveTurn(): Promise<void> {
@@ -213,37 +198,11 @@ export class LeaseRun<E> {
   }
 }
 
-class NoHandlerError extends Error {
-  readonly permanent = true;
-  constructor(type: string) {
-    super(`no handler for events of type ${type}, and no default one`);
-  }
-}
-
-function isThenable(value: unknown): value is PromiseLike<void> {
+function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return (
     typeof value === 'object' &&
     value !== null &&
     'then' in value &&
     typeof value.then === 'function'
   );
-}
-
-/** Throws for an answer that does not say which events failed: then all of them count as failed. */
-function failuresByIndex(returned: BatchResult, size: number): ReadonlyMap<number, unknown> {
-  const errors = new Map<number, unknown>();
-  if (returned === undefined || returned === null) return errors;
-  if (!Array.isArray(returned)) {
-    throw new TypeError('the batch handler returned neither nothing nor a list of failures');
-  }
-  for (const failure of returned as readonly Partial<HandlerFailure>[]) {
-    const index = failure?.index;
-    if (typeof index !== 'number' || !Number.isInteger(index) || index < 0 || index >= size) {
-      throw new RangeError(
-        `the batch handler named a failure without an index from 0 to ${size - 1}`,
-      );
-    }
-    if (!errors.has(index)) errors.set(index, failure.error);
-  }
-  return errors;
 }

@@ -22,6 +22,13 @@ export interface LeaseWorkOptions<E> extends LeaseRunParts<E> {
   readonly graceOver: AbortSignal;
 }
 
+/**
+ * What a handler leaves behind may end the process a moment after it returned. So an isolated event
+ * is settled only when the worker has outlived it by this time: the crash is then counted against it,
+ * and not against the next one.
+ */
+const ISOLATED_AFTERMATH_MS = 50;
+
 /** Takes leases from their receipt to their end: extended, handled, stored, settled, reported. */
 export class LeaseWork<E> {
   private readonly held = new Set<LeaseExtender>();
@@ -51,20 +58,23 @@ export class LeaseWork<E> {
     const startedAt = clock.monotonic();
     const extender = new LeaseExtender(queue, clock, lease, leaseMs, requestedAt);
     this.held.add(extender);
+    const { signal } = extender;
+    const run = new LeaseRun(this.options, { lease, isolated, stopping: draining, signal });
     try {
       if (graceOver.aborted) extender.abort();
-      const run = new LeaseRun(this.options, lease, draining, extender.signal);
       await untilAborted(run.run(), graceOver);
+      if (isolated) await clock.sleep(ISOLATED_AFTERMATH_MS, graceOver);
       const handlingMs = clock.monotonic() - startedAt;
       let outcome = run.outcome();
       if (this.sink !== undefined && extender.lost !== 'refused') {
-        outcome = await this.sink.store(lease, outcome, extender.signal);
+        outcome = await this.sink.store(lease, outcome, signal);
       }
       extender.stop();
       // One whose time ran out without an answer may still be held: the queue knows, so it is asked.
       if (extender.lost === 'refused') return this.reportLost(observed, lease, extender.lost);
       await this.settle(observed, lease, outcome, handlingMs, extender);
     } finally {
+      run.close();
       extender.stop();
       this.held.delete(extender);
     }
@@ -94,13 +104,14 @@ export class LeaseWork<E> {
 
   private log(lease: ObservedLease, outcome: LeaseOutcome<E>, ms: number): void {
     const { logger } = this.options;
-    const { done, retried, dead, released, firstFailure } = outcome;
+    const { done, retried, deferred, dead, released, firstFailure } = outcome;
     const fields = {
       partition: lease.partition,
       events: lease.events,
       ms: Math.round(ms),
       done: done.length,
       retried,
+      deferred,
       dead: Object.values(dead).reduce((sum, count) => sum + count, 0),
       released,
       ...(lease.isolated ? { isolated: true } : {}),

@@ -73,6 +73,27 @@ export const METRICS = {
     help: 'Events whose handler failed and which this worker put off for another try.',
     labels: [],
   },
+  eventsDeferred: {
+    name: 'pipeline_events_deferred_total',
+    type: 'counter',
+    from: 'process',
+    help: 'How often an event was put off untried, since its handler keeps failing.',
+    labels: [],
+  },
+  handlerPaused: {
+    name: 'pipeline_handler_paused',
+    type: 'gauge',
+    from: 'process',
+    help: '1 while a handler keeps failing and only single events of it are tried.',
+    labels: ['handler'],
+  },
+  handlerAbandonedCalls: {
+    name: 'pipeline_handler_abandoned_calls',
+    type: 'gauge',
+    from: 'process',
+    help: 'Calls of a handler that took too long, are no longer waited for and have not ended.',
+    labels: ['handler'],
+  },
   eventsDead: {
     name: 'pipeline_events_dead_total',
     type: 'counter',

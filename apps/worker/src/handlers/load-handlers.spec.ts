@@ -47,6 +47,31 @@ describe('handlers of the user', () => {
     expect(messages).toEqual(expect.arrayContaining(['own handler: one', 'own batch: 2']));
   });
 
+  it('may set how often, how late and for how long they are tried', async () => {
+    const file = await moduleFile(
+      'settings.cjs',
+      `const fail = () => { throw new Error('no'); };
+       const hang = () => new Promise(() => undefined);
+       class Rows {
+         rows = [];
+         timeoutMs = 30_000;
+         batch(events) { this.rows.push(...events); if (this.rows.length !== 2) fail(); }
+       }
+       module.exports = {
+         one: { handle: fail, retry: { maxAttempts: 2, baseDelayMs: 1 } },
+         two: { handle: hang, timeoutMs: 20, retry: { maxAttempts: 1 } },
+         many: new Rows(),
+       };`,
+    );
+    const given = [event('one'), event('two'), event('many'), event('many')];
+    const tried = await loader.run(file, given);
+    expect(tried).toMatchObject({ processed: 2, retried: 1 });
+    expect(tried.dead!.map(({ error }) => error).sort()).toEqual([
+      'HandlerTimeoutError: the handler did not end within 20 ms and was abandoned',
+      'no',
+    ]);
+  });
+
   it('are found relative to the current directory', async () => {
     await moduleFile('relative.js', `module.exports = { one: ${single} };`);
     const { types } = await loader.run('./relative.js', [], loader.folder);
@@ -78,7 +103,7 @@ describe('a module of handlers that cannot be used', () => {
       'has a string for a handler',
       'string.cjs',
       'module.exports = { one: "two" }',
-      /has string as the handler for "one"; expected a function \(event, context\) or \{ batch:/,
+      /has string as the handler for "one"; expected a function \(event, context\), \{ handle: .* or \{ batch:/,
     ],
     [
       'has null for a handler',
@@ -91,7 +116,49 @@ describe('a module of handlers that cannot be used', () => {
       'has a batch that is no function',
       'batch.cjs',
       'module.exports = { one: { batch: true } }',
-      /has object as the handler for "one"/,
+      /has boolean as batch of the handler for "one"; expected a function$/,
+    ],
+    [
+      'has a handle that is no function',
+      'handle.cjs',
+      'module.exports = { one: { handle: "f" } }',
+      /has string as handle of the handler for "one"; expected a function$/,
+    ],
+    [
+      'has both forms in one handler',
+      'both.cjs',
+      'module.exports = { one: { handle() {}, batch() {} } }',
+      /has both handle and batch in the handler for "one"; expected one of them$/,
+    ],
+    [
+      'has a setting of another name',
+      'misspelt.cjs',
+      'module.exports = { one: { handle() {}, timeout: 7 } }',
+      /has "timeout" in the handler for "one", .* known are handle, batch, retry, timeoutMs$/,
+    ],
+    [
+      'has a time limit that is no number',
+      'limit.cjs',
+      'module.exports = { one: { handle() {}, timeoutMs: "1 s" } }',
+      /has string as timeoutMs of the handler for "one"; expected a whole number from 0 to 86400000$/,
+    ],
+    [
+      'has retries that are no object',
+      'retries.cjs',
+      'module.exports = { one: { handle() {}, retry: 3 } }',
+      /has number as retry of the .*; expected \{ maxAttempts, baseDelayMs, maxDelayMs, maxAgeMs \}$/,
+    ],
+    [
+      'has retries of another name',
+      'retry-name.cjs',
+      'module.exports = { one: { batch() {}, retry: { attempts: 3 } } }',
+      /has "attempts" in retry of the handler for "one", which means nothing; known are maxAttempts,/,
+    ],
+    [
+      'has no attempt at all',
+      'attempts.cjs',
+      'module.exports = { one: { batch() {}, retry: { maxAttempts: 0 } } }',
+      /has 0 as retry.maxAttempts of the handler for "one"; expected a whole number from 1 to 1000$/,
     ],
     [
       'has a handler for what is no event type',
@@ -118,6 +185,26 @@ describe('a module of handlers that cannot be used', () => {
     expect(error).toEqual({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) });
     expect(error?.message).toMatch(/^WORKER_HANDLERS: .*$/);
     expect(error?.message).toContain(file);
+  });
+
+  it('is told of every problem at once, a line each', async () => {
+    const file = await moduleFile(
+      'several.cjs',
+      `module.exports = {
+        'user login': () => 1,
+        one: 7,
+        two: { handle: 1, timeoutMs: -1, retry: { maxAgeMs: 0.5 } },
+        three: () => 1,
+      };`,
+    );
+    const { error } = await loader.run(file);
+    expect(error?.message.split('\n').map((line) => line.replace(file, 'FILE'))).toEqual([
+      expect.stringMatching(/^WORKER_HANDLERS: FILE has a handler for "user login", which is no/),
+      expect.stringMatching(/^WORKER_HANDLERS: FILE has number as the handler for "one"; /),
+      expect.stringMatching(/^WORKER_HANDLERS: FILE has number as handle of the handler for "two"/),
+      expect.stringMatching(/^WORKER_HANDLERS: FILE has 0.5 as retry.maxAgeMs of the handler for/),
+      expect.stringMatching(/^WORKER_HANDLERS: FILE has -1 as timeoutMs of the handler for "two"/),
+    ]);
   });
 
   it('is refused with a hint where it is an ES module by the wrong name, or loaded', async () => {

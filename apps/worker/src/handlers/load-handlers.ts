@@ -4,8 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { DEFAULT_HANDLER, type EventHandler, type HandlersByType } from '@event-pipeline/consumer';
 import { EVENT_TYPE_PATTERN, type StoredEvent } from '@event-pipeline/contracts';
 import { PipelineError, messageOf } from '@event-pipeline/runtime';
-
-const FORM = 'expected a function (event, context) or { batch: (events, context) => … }';
+import { checkHandler } from './check-handler';
 
 /**
  * Loads a user's handlers from a JavaScript module, CommonJS or ES: an object of handlers by event
@@ -14,7 +13,8 @@ const FORM = 'expected a function (event, context) or { batch: (events, context)
  * The module runs inside the worker, with all that the worker may do.
  *
  * @param path relative to the current directory
- * @throws PipelineError CONFIG_INVALID in one line: what is wrong with which file, and what to do
+ * @throws PipelineError CONFIG_INVALID, a line for each problem: what is wrong with which file, and
+ *   what to do
  */
 export async function loadHandlers(path: string): Promise<HandlersByType<StoredEvent>> {
   const file = resolve(path);
@@ -27,16 +27,19 @@ export async function loadHandlers(path: string): Promise<HandlersByType<StoredE
     );
   }
   const handlers = new Map<string, EventHandler<StoredEvent>>();
+  const problems: string[] = [];
   for (const [type, handler] of Object.entries(exported)) {
     if (type !== DEFAULT_HANDLER && !EVENT_TYPE_PATTERN.test(type)) {
-      throw invalid(
-        file,
+      problems.push(
         `has a handler for "${type}", which is no event type; expected a letter, then letters, ` +
           `digits, "_", "." or "-", or "${DEFAULT_HANDLER}" for all other types`,
       );
     }
-    handlers.set(type, checked(file, type, handler));
+    const checked = checkHandler(`the handler for "${type}"`, handler);
+    if ('handler' in checked) handlers.set(type, checked.handler);
+    else problems.push(...checked.problems);
   }
+  if (problems.length > 0) throw invalid(file, ...problems);
   return handlers;
 }
 
@@ -75,19 +78,11 @@ function handlersOf(module: Readonly<Record<string, unknown>>): object | undefin
   return isObject(exported) && Object.keys(exported).length > 0 ? exported : undefined;
 }
 
-function checked(file: string, type: string, handler: unknown): EventHandler<StoredEvent> {
-  if (typeof handler === 'function') return handler as EventHandler<StoredEvent>;
-  if (isObject(handler) && typeof handler.batch === 'function') {
-    return handler as unknown as EventHandler<StoredEvent>;
-  }
-  const found = handler === null ? 'null' : Array.isArray(handler) ? 'a list' : typeof handler;
-  throw invalid(file, `has ${found} as the handler for "${type}"; ${FORM}`);
-}
-
-function isObject(value: unknown): value is { default?: unknown; batch?: unknown } {
+function isObject(value: unknown): value is { default?: unknown } {
   return typeof value === 'object' && value !== null;
 }
 
-function invalid(file: string, problem: string): PipelineError {
-  return new PipelineError('CONFIG_INVALID', `WORKER_HANDLERS: ${file} ${problem}`);
+function invalid(file: string, ...problems: readonly string[]): PipelineError {
+  const lines = problems.map((problem) => `WORKER_HANDLERS: ${file} ${problem}`);
+  return new PipelineError('CONFIG_INVALID', lines.join('\n'));
 }

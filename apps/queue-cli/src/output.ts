@@ -12,10 +12,6 @@ export class Output {
     stream.on('error', () => (this.gone = true));
   }
 
-  get isTerminal(): boolean {
-    return this.stream.isTTY === true;
-  }
-
   /** Resolves to whether anybody still reads. */
   write(text: string): Promise<boolean> {
     if (this.gone) return Promise.resolve(false);

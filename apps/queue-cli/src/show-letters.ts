@@ -4,7 +4,7 @@ import { isoTime, toJson, traceparentOf, type LetterView } from './letter-view';
 import { columns, shortened } from './text-columns';
 
 /** The widths of the columns: 100 together with what is between them. */
-const WIDTHS = [20, 20, 18, 16, 10, 4, 2];
+const WIDTHS = [20, 20, 18, 14, 10, 4, 2];
 const LINE = 100;
 
 /** Stands above {@link letterRows}. */

@@ -6,6 +6,7 @@ const HANDLERS = {
   batch: 'recording-handlers.cjs',
   single: 'recording-single-handlers.cjs',
   poison: 'poison-handlers.cjs',
+  mendable: 'mendable-handlers.cjs',
 } as const;
 
 /** What the handlers of all workers of a test were given, in the order they were given it. */

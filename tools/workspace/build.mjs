@@ -4,7 +4,7 @@ import process from 'node:process';
 import { inWorkspace } from './paths.mjs';
 import { runQuietly } from './run-command.mjs';
 
-const PROGRAMS = ['collector', 'worker', 'producer', 'quickstart'];
+const PROGRAMS = ['collector', 'worker', 'producer', 'queue-cli', 'quickstart'];
 const STAMP = inWorkspace('dist/.built-from.json');
 /** What a program is made of. Packages count through the lock file. */
 const SOURCES = [
@@ -19,13 +19,15 @@ const SOURCES = [
 /**
  * Builds the programs into dist/apps, unless they were built from exactly these sources: then it
  * takes a few milliseconds, where asking nx takes a second. Resolves to whether they are there.
+ *
+ * @param say where it is told that something is built
  */
-export async function ensureBuilt() {
+export async function ensureBuilt(say = process.stdout) {
   const sources = digestOfSources();
   if (isFresh(sources)) return true;
   const args = ['run-many', '-t', 'build', '-p', PROGRAMS.join(','), '--output-style=static'];
   const nx = inWorkspace('node_modules/nx/dist/bin/nx.js');
-  if (!(await runQuietly('Building', process.execPath, [nx, ...args]))) return false;
+  if (!(await runQuietly('Building', process.execPath, [nx, ...args], { say }))) return false;
   mkdirSync(inWorkspace('dist'), { recursive: true });
   writeFileSync(STAMP, JSON.stringify({ sources, programs: describePrograms() }));
   return true;

@@ -3,15 +3,21 @@ import process from 'node:process';
 import { inWorkspace } from './paths.mjs';
 import { runQuietly } from './run-command.mjs';
 
-/** Installs what package-lock.json names, unless it is there. Resolves to whether it is there. */
-export async function ensureInstalled() {
+/**
+ * Installs what package-lock.json names, unless it is there. Resolves to whether it is there.
+ *
+ * @param say where it is told that something is installed
+ */
+export async function ensureInstalled(say = process.stdout) {
   const wanted = readLock(inWorkspace('package-lock.json'));
   const present = readLock(inWorkspace('node_modules/.package-lock.json'));
   if (present !== undefined && isInstalled(wanted, present)) return true;
   // npm names itself to the scripts it runs; without it, the one on PATH.
   const npm = process.env['npm_execpath'];
   const [command, args] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  return runQuietly('Installing packages', command, [...args, 'ci', '--no-audit', '--no-fund']);
+  return runQuietly('Installing packages', command, [...args, 'ci', '--no-audit', '--no-fund'], {
+    say,
+  });
 }
 
 /**

@@ -61,19 +61,21 @@ function signalGroup(child, signal) {
 /**
  * Runs a command without its noise: one line says what is going on and how long it took; its output
  * is shown only when it fails. Resolves to whether it succeeded.
+ *
+ * @param say where the line goes: standard output unless given
  */
-export async function runQuietly(title, command, args, options) {
+export async function runQuietly(title, command, args, { say = process.stdout, ...options } = {}) {
   const started = Date.now();
   const seconds = () => `${Math.round((Date.now() - started) / 1_000)} s`;
-  const { isTTY } = process.stdout;
-  const show = () => process.stdout.write(`\r${title} … ${seconds()}`);
+  const { isTTY } = say;
+  const show = () => say.write(`\r${title} … ${seconds()}`);
   if (isTTY) show();
-  else console.log(`${title} …`);
+  else say.write(`${title} …\n`);
   const timer = isTTY ? setInterval(show, 1_000) : undefined;
   const { ok, output } = await runCommand(command, args, { ...options, quiet: true });
   clearInterval(timer);
   const outcome = `${title}: ${ok ? 'done' : 'failed'} in ${seconds()}`;
-  console.log(isTTY ? `\r${outcome}` : outcome);
+  say.write(isTTY ? `\r${outcome}\n` : `${outcome}\n`);
   if (!ok) process.stderr.write(`\n${output.trimEnd()}\n\n`);
   return ok;
 }

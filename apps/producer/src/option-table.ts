@@ -1,17 +1,4 @@
-/** One option of the command line. */
-export interface OptionDescription {
-  /** What stands for the value in the help; absent for an option without one. */
-  readonly value?: string;
-  readonly short?: string;
-  /** The value where the option is not given; absent where there is none. */
-  readonly default?: string;
-  /** Bounds of a number, both included. */
-  readonly min?: number;
-  readonly max?: number;
-  /** Whether a number may have a fraction. */
-  readonly fraction?: boolean;
-  readonly description: string;
-}
+import { optionRows, type OptionDescription, type OptionTable } from '@event-pipeline/command-line';
 
 const table = {
   count: {
@@ -86,32 +73,16 @@ const table = {
 export type OptionName = keyof typeof table;
 
 /** Every option: the command line is read, checked and explained from this list. */
-export const OPTIONS: Readonly<Record<OptionName, OptionDescription>> = table;
-
-const HELP_WIDTH = 100;
+export const OPTIONS: OptionTable<OptionName> = table;
 
 /** What `--help` prints. */
 export function helpText(command: string): string {
-  const rows = Object.entries(OPTIONS).map(([name, option]) => {
-    const long = option.value === undefined ? `--${name}` : `--${name} ${option.value}`;
-    const left = option.short === undefined ? `    ${long}` : `-${option.short}, ${long}`;
-    const right =
-      option.default === undefined
-        ? option.description
-        : `${option.description} (default ${option.default})`;
-    return { left, right };
-  });
-  const width = Math.max(...rows.map(({ left }) => left.length));
   return [
     'producer: generates events, or reads them from a file, and sends them to the collector.',
     '',
     `Usage: ${command} [options]`,
     '',
-    ...rows.flatMap(({ left, right }) =>
-      wrapped(right, HELP_WIDTH - width - 4).map(
-        (line, index) => `  ${(index === 0 ? left : '').padEnd(width)}  ${line}`,
-      ),
-    ),
+    ...optionRows(OPTIONS),
     '',
     'A line of --file is a JSON object: type, and where wanted eventId (a UUID; made where missing),',
     'timestamp (Unix milliseconds or ISO 8601 with an offset; now where missing), data (any JSON),',
@@ -122,18 +93,4 @@ export function helpText(command: string): string {
     'Exit code: 0 when every event was acknowledged, 1 when not, 2 for wrong usage, 130 on Ctrl-C.',
     '',
   ].join('\n');
-}
-
-/** The words of the text in lines of at most `width` characters. */
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = '';
-    }
-    line += line === '' ? word : ` ${word}`;
-  }
-  return [...lines, line];
 }

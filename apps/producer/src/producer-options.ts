@@ -1,7 +1,7 @@
-import { parseArgs } from 'node:util';
-import { PipelineError, escapeUnprintable, shownValue } from '@event-pipeline/runtime';
+import { OptionValues, readCommandLine } from '@event-pipeline/command-line';
+import { EVENT_TYPE_PATTERN } from '@event-pipeline/contracts';
+import { PipelineError, shownValue } from '@event-pipeline/runtime';
 import { OPTIONS, type OptionName } from './option-table';
-import { OptionValues, type GivenOptions } from './option-values';
 import { SEND_MODES, type SendModeName } from './send-modes';
 
 /** What one run shall do. */
@@ -40,13 +40,14 @@ export function parseOptions(
   collectorAddress: string,
 ): ProducerOptions | 'help' {
   const problems: string[] = [];
-  const given = readArguments(args, problems);
+  const { options: given, words } = readCommandLine(args, OPTIONS, problems);
+  for (const word of words) problems.push(`unexpected argument ${shownValue(word)}`);
   if (given.has('help')) return 'help';
-  const values = new OptionValues(given, problems);
+  const values = new OptionValues(OPTIONS, given, problems);
   const options: ProducerOptions = {
     events: eventsOf(values),
     rate: values.number('rate'),
-    collector: values.address('collector', collectorAddress),
+    collector: addressOf(given.get('collector'), collectorAddress, problems),
     connections: values.number('connections'),
     mode: values.oneOf('mode', Object.keys(SEND_MODES) as SendModeName[]),
     batchSize: values.number('batch-size'),
@@ -62,50 +63,30 @@ export function parseOptions(
   return options;
 }
 
-function eventsOf(values: OptionValues): ProducerOptions['events'] {
+type Values = OptionValues<OptionName>;
+
+function eventsOf(values: Values): ProducerOptions['events'] {
   const path = values.text('file');
   if (path !== undefined) return { from: 'file', path };
   const seed = values.has('seed') ? values.number('seed') : undefined;
-  return { from: 'generator', count: values.number('count'), types: values.types('types'), seed };
+  return { from: 'generator', count: values.number('count'), types: typesOf(values), seed };
 }
 
-/** Sorts the arguments by option; what fits none is a problem. */
-function readArguments(args: readonly string[], problems: string[]): GivenOptions {
-  const { tokens } = parseArgs({
-    args: [...args],
-    // Not strict: it would throw at the first problem, and a user wants to see all of them.
-    strict: false,
-    allowPositionals: true,
-    tokens: true,
-    options: Object.fromEntries(
-      Object.entries(OPTIONS).map(([name, { value, short }]) => [
-        name,
-        { type: value === undefined ? 'boolean' : 'string', ...(short ? { short } : {}) },
-      ]),
-    ),
-  });
-  const given = new Map<OptionName, string>();
-  for (const token of tokens) {
-    if (token.kind === 'positional')
-      problems.push(`unexpected argument ${shownValue(token.value)}`);
-    if (token.kind !== 'option') continue;
-    const { name, rawName, value } = token;
-    if (!isOption(name)) {
-      problems.push(`unknown option ${escapeUnprintable(rawName)}`);
-      continue;
-    }
-    const form = OPTIONS[name].value;
-    if (given.has(name)) problems.push(`--${name} is given twice`);
-    if (form === undefined && value !== undefined) problems.push(`--${name} takes no value`);
-    if (form !== undefined && (value === undefined || value.startsWith('--'))) {
-      problems.push(`--${name} needs a value: --${name} ${form}`);
-    } else {
-      given.set(name, value ?? '');
-    }
+function typesOf(values: Values): readonly string[] {
+  const form =
+    'types separated by commas, each a letter, then up to 127 letters, digits, "_", "." or "-"';
+  return values.list('types', form, (type) => EVENT_TYPE_PATTERN.test(type)) ?? [];
+}
+
+/** host:port, [IPv6]:port, or a name that gRPC resolves by its scheme (dns:, unix:, ipv4:, ipv6:). */
+function addressOf(given: string | undefined, fallback: string, problems: string[]): string {
+  const text = given ?? fallback;
+  const source = given === undefined ? 'COLLECTOR_ADDRESS' : '--collector';
+  if (/^(dns|unix|ipv4|ipv6):\S+$/.test(text) && !/^dns:\d+$/.test(text)) return text;
+  const port = /^(?:[^\s:/[\]]+|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(text)?.[1];
+  if (port === undefined || Number(port) < 1 || Number(port) > 65_535) {
+    const form = 'host:port, like localhost:50051';
+    problems.push(`${source}: expected ${form}, got ${shownValue(text)}`);
   }
-  return given;
-}
-
-function isOption(name: string): name is OptionName {
-  return Object.hasOwn(OPTIONS, name);
+  return text;
 }

@@ -1,7 +1,7 @@
+import { grouped } from '@event-pipeline/command-line';
 import { escapeUnprintable } from '@event-pipeline/runtime';
 import type { EarlyEnd, RunOutcome } from './produce';
 import type { ProducerOptions } from './producer-options';
-import { grouped } from './progress';
 import type { SendMode } from './send-mode';
 import { SEND_MODES } from './send-modes';
 import type { ReportedRejection, Tally } from './tally';

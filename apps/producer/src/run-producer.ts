@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { SignalWatch, grouped } from '@event-pipeline/command-line';
 import {
   EXIT,
   PipelineError,
@@ -13,9 +14,8 @@ import { helpText } from './option-table';
 import { produce } from './produce';
 import { producerConfig } from './producer-config';
 import { parseOptions, type ProducerOptions } from './producer-options';
-import { createProgress, grouped, type ProgressOutput } from './progress';
+import { createProgress, type ProgressOutput } from './progress';
 import { createReport, formatReport } from './report';
-import { SignalWatch } from './signal-watch';
 import { Tally } from './tally';
 
 export interface ProducerStreams {
@@ -37,7 +37,7 @@ export async function runProducer(host: ProgramHost, streams: ProducerStreams): 
 }
 
 async function command(host: ProgramHost, streams: ProducerStreams): Promise<number> {
-  const signals = new SignalWatch(host);
+  const signals = new SignalWatch(host, 'producer');
   try {
     const { collectorAddress } = loadConfig(producerConfig, host.env);
     const options = parseOptions(host.args, collectorAddress);

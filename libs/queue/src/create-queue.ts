@@ -1,5 +1,6 @@
-import { resolve } from 'node:path';
-import type { Clock, ConfigOf, Random } from '@event-pipeline/runtime';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { PipelineError, type Clock, type ConfigOf, type Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import type { Queue } from './queue';
 import type { QueueObserver } from './queue-observer';
@@ -7,6 +8,14 @@ import type { queueConfigFields } from './queue-config';
 import { parseQueueUrl, type QueueLocation } from './queue-location';
 
 export type QueueConfig = ConfigOf<typeof queueConfigFields>;
+
+export interface OpeningOptions {
+  /**
+   * Refuses a folder without a queue in it, with CONFIG_INVALID, instead of making one: for programs
+   * that look at a queue that others use. Redis has no such thing: there a new queue is an empty one.
+   */
+  readonly mustExist?: boolean;
+}
 
 export interface QueueDependencies {
   readonly clock: Clock;
@@ -25,11 +34,13 @@ export interface QueueDependencies {
 export async function createQueue(
   config: QueueConfig,
   dependencies: QueueDependencies,
+  { mustExist = false }: OpeningOptions = {},
 ): Promise<Queue> {
   const location = queueLocation(config);
   const limits = { maxEvents: config.queueMaxEvents, maxBytes: config.queueMaxBytes };
   const options = { name: config.queueName, limits, strict: config.queueStrict };
   if (location.engine === 'embedded') {
+    if (mustExist) refuseEmptyFolder(location.path);
     const { openEmbeddedQueue } = await import('./embedded/embedded-queue');
     const queue = await openEmbeddedQueue({ ...options, path: location.path }, dependencies);
     const folder = resolve(location.path);
@@ -46,4 +57,9 @@ function queueLocation({ queueUrl, redisHost, redisPort }: QueueConfig): QueueLo
   if (queueUrl !== undefined) return parseQueueUrl(queueUrl);
   const endpoint = { host: redisHost, port: redisPort };
   return { engine: 'redis', kind: 'server', tls: false, credentials: {}, endpoint, database: 0 };
+}
+
+function refuseEmptyFolder(path: string): void {
+  if (existsSync(join(path, 'data.mdb'))) return;
+  throw new PipelineError('CONFIG_INVALID', `QUEUE_URL: there is no queue in ${resolve(path)}`);
 }

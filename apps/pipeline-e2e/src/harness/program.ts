@@ -25,7 +25,7 @@ export class Program {
   private readonly logLines: LogLine[] = [];
 
   constructor(
-    readonly name: 'collector' | 'worker' | 'producer',
+    readonly name: 'collector' | 'worker' | 'producer' | 'queue-cli',
     variables: Readonly<Record<string, string>>,
     args: readonly string[],
     scratch: Scratch,
@@ -40,7 +40,7 @@ export class Program {
     });
     const { stdout, stderr } = this.child;
     stdout?.on('data', (chunk: Buffer) => {
-      if (name === 'producer') this.stdout += chunk.toString();
+      if (!this.logs) this.stdout += chunk.toString();
     });
     for (const stream of [stdout, stderr]) {
       if (stream) createInterface({ input: stream }).on('line', (line) => this.note(line));
@@ -54,6 +54,11 @@ export class Program {
         resolve({ code, signal });
       });
     });
+  }
+
+  /** Whether its standard output is a log; that of a command is its answer. */
+  private get logs(): boolean {
+    return this.name === 'collector' || this.name === 'worker';
   }
 
   get pid(): number {
@@ -101,7 +106,7 @@ export class Program {
   private note(line: string): void {
     this.output.push(line);
     if (this.output.length > KEPT_LINES) this.output.shift();
-    if (!line.startsWith('{') || this.name === 'producer') return;
+    if (!line.startsWith('{') || !this.logs) return;
     this.logLines.push(JSON.parse(line) as LogLine);
     if (this.logLines.length > KEPT_LINES) this.logLines.shift();
   }
@@ -155,6 +160,27 @@ export async function runProducer(
 
 export function startProducer(address: string, args: readonly string[], scratch: Scratch): Program {
   return new Program('producer', {}, ['--collector', address, '--json', ...args], scratch);
+}
+
+/** Starts a command of the queue's command line. */
+export function startQueueCli(
+  variables: Readonly<Record<string, string>>,
+  command: string,
+  scratch: Scratch,
+): Program {
+  return new Program('queue-cli', variables, command.split(' '), scratch);
+}
+
+/** Runs a command of the queue's command line to its end, and insists that it succeeded. */
+export async function runQueueCli(
+  variables: Readonly<Record<string, string>>,
+  command: string,
+  scratch: Scratch,
+): Promise<string> {
+  const program = startQueueCli(variables, command, scratch);
+  const { code } = await program.exited;
+  if (code !== 0) throw new Error(`"${command}" ended with ${code}: ${program.output.join(' | ')}`);
+  return program.stdout;
 }
 
 /** The value of a metric without labels. */

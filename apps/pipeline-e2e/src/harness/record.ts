@@ -8,6 +8,7 @@ const HANDLERS = {
   single: 'recording-single-handlers.cjs',
   poison: 'poison-handlers.cjs',
   'poison among many': 'poison-among-many-handlers.cjs',
+  mendable: 'mendable-handlers.cjs',
 } as const;
 
 /** What the handlers of all workers of a test were given, in the order they were given it. */

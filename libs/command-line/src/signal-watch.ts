@@ -10,11 +10,12 @@ export class SignalWatch {
   readonly #second = new AbortController();
   #exitCode = 0;
 
-  constructor(host: ProgramHost) {
+  /** @param program its name, in front of the line about a bug */
+  constructor(host: ProgramHost, program: string) {
     let firstAt: number | undefined;
     const broken = (error: unknown) => {
       void host
-        .write('stderr', `producer: internal error: ${messageOf(error)}\n`)
+        .write('stderr', `${program}: internal error: ${messageOf(error)}\n`)
         .then(() => host.exit(1));
     };
     host.listen({

@@ -1,0 +1,163 @@
+import { OptionValues, oneOfThese, readCommandLine } from '@event-pipeline/command-line';
+import { DEAD_REASONS } from '@event-pipeline/queue';
+import { PipelineError, shownValue } from '@event-pipeline/runtime';
+import { parseAge } from './age';
+import { LETTER_ID_FORM, parseLetterId, type LetterPlace } from './letter-id';
+import type { LetterFilter } from './letter-filter';
+import { COMMANDS, FILTERS, OPTIONS, type CommandName, type OptionName } from './option-table';
+
+/** Which dead letters are meant. */
+export interface LetterChoice {
+  /** Only this partition. */
+  readonly partition: number | undefined;
+  /** Only these. */
+  readonly places: readonly LetterPlace[] | undefined;
+  readonly filter: LetterFilter;
+  /** Infinity where there is none. */
+  readonly limit: number;
+}
+
+export type QueueCommand =
+  | { readonly name: 'depth'; readonly json: boolean; readonly partition: number | undefined }
+  | { readonly name: 'list'; readonly json: boolean; readonly choice: LetterChoice }
+  | { readonly name: 'show'; readonly json: boolean; readonly place: LetterPlace }
+  | MoveCommand;
+
+export interface MoveCommand {
+  readonly name: 'redrive' | 'purge';
+  readonly json: boolean;
+  readonly choice: LetterChoice;
+  readonly dryRun: boolean;
+  /** Whether every dead letter is meant, and nobody has said that this is so. */
+  readonly mustBeConfirmed: boolean;
+}
+
+type Values = OptionValues<OptionName>;
+
+/** Letters that a person is shown, unless more are asked for. */
+const SHOWN_LETTERS = 100;
+const AGE_FORM = 'an age like 90s, 5m, 2h or 3d';
+
+/**
+ * Reads the command line.
+ *
+ * @param now what ages are counted from, Unix ms
+ * @returns 'help' where that was asked for, whatever else is given
+ * @throws PipelineError CONFIG_INVALID whose message names every problem, a line each
+ */
+export function parseCommand(args: readonly string[], now: number): QueueCommand | 'help' {
+  const problems: string[] = [];
+  const { options, words } = readCommandLine(args, OPTIONS, problems);
+  if (options.has('help') || words[0] === 'help') return 'help';
+  const hasUnknown = problems.some((problem) => problem.startsWith('unknown option'));
+  const { name, rest } = commandOf(words);
+  if (name === undefined) {
+    const there = Object.values(COMMANDS).map((command) => command.words);
+    const given =
+      rest.length === 0 ? 'no command' : `unknown command ${shownValue(rest.join(' '))}`;
+    problems.unshift(`${given}; there are ${there.join(', ')}`);
+  } else {
+    for (const option of options.keys()) {
+      if (COMMANDS[name].options.includes(option)) continue;
+      problems.push(`--${option} does not go with ${COMMANDS[name].words}`);
+    }
+    if (name !== 'show') {
+      for (const word of rest) problems.push(`unexpected argument ${shownValue(word)}`);
+    }
+  }
+  if (hasUnknown) problems.push(knownOptions(name));
+  const values = new OptionValues(OPTIONS, options, problems);
+  const choice = choiceOf(values, now);
+  const place = name === 'show' ? placeOf(rest, problems) : undefined;
+  if (problems.length > 0 || name === undefined) {
+    throw new PipelineError('CONFIG_INVALID', problems.join('\n'));
+  }
+  return commandWith(name, values, choice, place);
+}
+
+function commandWith(
+  name: CommandName,
+  values: Values,
+  choice: LetterChoice,
+  place: LetterPlace | undefined,
+): QueueCommand {
+  const json = values.has('json');
+  if (name === 'depth') return { name, json, partition: choice.partition };
+  if (name === 'show') return { name, json, place: place ?? { partition: 0, id: '' } };
+  if (name === 'list') {
+    const isBounded = json || values.has('limit');
+    return { name, json, choice: isBounded ? choice : { ...choice, limit: SHOWN_LETTERS } };
+  }
+  const dryRun = values.has('dry-run');
+  const isFiltered = FILTERS.some((option) => values.has(option));
+  const mustBeConfirmed = !isFiltered && !dryRun && !values.has('yes');
+  return { name, json, choice, dryRun, mustBeConfirmed };
+}
+
+/** The command that the words begin with, and the words behind it. */
+function commandOf(words: readonly string[]): {
+  name: CommandName | undefined;
+  rest: readonly string[];
+} {
+  for (const name of Object.keys(COMMANDS) as CommandName[]) {
+    const command = COMMANDS[name].words.split(' ');
+    if (command.every((word, index) => words[index] === word)) {
+      return { name, rest: words.slice(command.length) };
+    }
+  }
+  return { name: undefined, rest: words };
+}
+
+function knownOptions(name: CommandName | undefined): string {
+  const [options, whose] =
+    name === undefined
+      ? [Object.keys(OPTIONS), 'options']
+      : [COMMANDS[name].options, `options of ${COMMANDS[name].words}`];
+  return `${whose}: ${options.map((option) => `--${option}`).join(', ')}`;
+}
+
+function placeOf(words: readonly string[], problems: string[]): LetterPlace | undefined {
+  const place = words.length === 1 ? parseLetterId(words[0] ?? '') : undefined;
+  if (place === undefined) {
+    const got = words.length === 0 ? 'none' : shownValue(words.join(' '));
+    problems.push(`dead show: expected one id, ${LETTER_ID_FORM}, got ${got}`);
+  }
+  return place;
+}
+
+function choiceOf(values: Values, now: number): LetterChoice {
+  const olderThan = ageOf(values, 'older-than');
+  const newerThan = ageOf(values, 'newer-than');
+  const partition = values.has('partition') ? values.number('partition') : undefined;
+  const ids = values.list('id', `ids, ${LETTER_ID_FORM}, separated by commas`, (text) => {
+    return parseLetterId(text) !== undefined;
+  });
+  const reasons = values.list(
+    'reason',
+    `${oneOfThese(DEAD_REASONS)}, separated by commas`,
+    (text) => DEAD_REASONS.some((reason) => reason === text),
+  );
+  return {
+    partition,
+    places: ids?.map(parseLetterId).filter((place) => place !== undefined),
+    limit: values.has('limit') ? values.number('limit') : Infinity,
+    filter: {
+      reasons,
+      types: values.list('type', 'types separated by commas', isText),
+      handlers: values.list('handler', 'names of handlers separated by commas', isText),
+      diedBefore: olderThan === undefined ? undefined : now - olderThan,
+      diedAfter: newerThan === undefined ? undefined : now - newerThan,
+    },
+  };
+}
+
+function ageOf(values: Values, name: 'older-than' | 'newer-than'): number | undefined {
+  const text = values.text(name);
+  const age = text === undefined ? undefined : parseAge(text);
+  if (text !== undefined && text !== '' && age === undefined) values.wrong(name, AGE_FORM, text);
+  return age;
+}
+
+function isText(text: string): boolean {
+  return text !== '';
+}

@@ -1,0 +1,63 @@
+import {
+  expectConserved,
+  startRedisCluster,
+  startRedisSentinel,
+  startRedisServer,
+} from '@event-pipeline/queue/testing';
+import { bury, openQueue } from './testing/queue-folder';
+import { runCommand } from './testing/run-command';
+
+/** Each kind of Redis that QUEUE_URL can name. */
+const KINDS = [
+  ['one server', () => startRedisServer()],
+  ['Sentinel', () => startRedisSentinel()],
+  ['a Cluster', () => startRedisCluster({ nodes: 3 })],
+] as const;
+
+describe.each(KINDS)('the queue command on %s', (_, start) => {
+  it('counts, lists, shows, redrives and purges, over all partitions', async () => {
+    const redis = await start();
+    const { url } = redis;
+    const queue = await openQueue(url);
+    try {
+      await queue.resize(3);
+      const deaths = Array.from({ length: 1_500 }, (_, n) => {
+        return { partition: n % 3, type: n % 2 === 0 ? 'even' : 'odd' };
+      });
+      await bury(queue, deaths);
+      const run = async (line: string) => {
+        const { code, stdout, stderr } = await runCommand(line.split(' '), { url });
+        expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+        return stdout
+          .split('\n')
+          .filter(Boolean)
+          .map((text) => JSON.parse(text) as unknown);
+      };
+
+      expect(await run('depth --json')).toMatchObject([
+        { total: { enqueued: 1_500, dead: 1_500 } },
+      ]);
+      const letters = (await run('dead list --json')) as { id: string; diedAt: string }[];
+      expect(new Set(letters.map(({ id }) => id)).size).toBe(1_500);
+      for (const part of [letters.slice(0, 500), letters.slice(500, 1_000)]) {
+        expect(part.map(({ diedAt }) => diedAt)).toEqual(part.map(({ diedAt }) => diedAt).sort());
+      }
+      const [first] = letters;
+      expect(await run(`dead show ${first?.id ?? ''} --json`)).toEqual([first]);
+      expect(await run('dead redrive --type even --json')).toMatchObject([
+        { looked: 1_500, moved: 750, gone: 0, complete: true },
+      ]);
+      expect(await run('dead purge --partition 1 --json')).toMatchObject([{ moved: 250 }]);
+      expect(await run('dead purge --yes --json')).toMatchObject([{ moved: 500 }]);
+      expect(await run('depth --json')).toMatchObject([
+        { total: { enqueued: 1_500, pending: 750, dead: 0, purged: 750 } },
+      ]);
+      for (let partition = 0; partition < 3; partition++) {
+        expectConserved(await queue.stats(partition));
+      }
+    } finally {
+      await queue.close();
+      await redis.stop();
+    }
+  }, 90_000);
+});

@@ -1,0 +1,43 @@
+import type { OptionDescription } from './option-description';
+
+/** How wide help texts are. */
+const HELP_WIDTH = 100;
+
+/** Two columns, indented: names at the left, what they mean at the right, wrapped to 100 columns. */
+export function helpRows(rows: readonly (readonly [left: string, right: string])[]): string[] {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.flatMap(([left, right]) =>
+    wrapped(right, HELP_WIDTH - width - 4).map(
+      (line, index) => `  ${(index === 0 ? left : '').padEnd(width)}  ${line}`,
+    ),
+  );
+}
+
+/** The lines that explain options. */
+export function optionRows(options: Readonly<Record<string, OptionDescription>>): string[] {
+  return helpRows(
+    Object.entries(options).map(([name, option]) => {
+      const long = option.value === undefined ? `--${name}` : `--${name} ${option.value}`;
+      const left = option.short === undefined ? `    ${long}` : `-${option.short}, ${long}`;
+      const right =
+        option.default === undefined
+          ? option.description
+          : `${option.description} (default ${option.default})`;
+      return [left, right] as const;
+    }),
+  );
+}
+
+/** The words of the text in lines of at most `width` characters. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = '';
+    }
+    line += line === '' ? word : ` ${word}`;
+  }
+  return [...lines, line];
+}

@@ -79,7 +79,7 @@ function maskStoreUrl(url: string): string {
   const shown = rest
     .slice(at + 1)
     .replace(/:(?!\d{1,5}(?:[/?#]|$))[^/?#\]]+(?=[/?#]|$)/g, ':***')
-    .replace(/([?&][^=&]*=)[^&]*/g, '$1***');
+    .replace(/([?&](?:\w+=)?)[^&]*/g, '$1***');
   return scheme + (at < 0 ? '' : '***@') + shown;
 }
 
@@ -150,7 +150,7 @@ function readParameters(query: string): Map<string, string> {
   if (query === '') return parameters;
   for (const parameter of query.split('&')) {
     const [name = '', ...value] = parameter.split('=');
-    if (!/^\w+$/.test(name)) throw new Problem('a parameter behind ? is no NAME=VALUE');
+    if (!/^\w+=/.test(parameter)) throw new Problem('a parameter behind ? is no NAME=VALUE');
     if (parameters.has(name)) throw new Problem(`the parameter "${name}" is in it twice`);
     parameters.set(name, decode(value.join('='), `the parameter "${name}"`));
   }

@@ -61,16 +61,16 @@ export async function openEmbeddedStore(
 }
 
 class EmbeddedStore implements EventStore {
-  private readonly thread: SqliteThread;
-  private readonly opened: OnceReady;
+  private thread: SqliteThread;
+  private opened = new OnceReady(() => this.open());
+  private closing: Promise<void> | undefined;
 
   constructor(
     private readonly file: string,
-    timeoutMs: number,
+    private readonly timeoutMs: number,
     private readonly dependencies: EmbeddedStoreDependencies,
   ) {
     this.thread = new SqliteThread(timeoutMs, dependencies.clock);
-    this.opened = new OnceReady(() => this.open());
   }
 
   put(events: readonly StorableEvent[]): Promise<PutResult> {
@@ -117,7 +117,8 @@ class EmbeddedStore implements EventStore {
   }
 
   close(): Promise<void> {
-    return this.thread.close();
+    this.closing ??= this.thread.close();
+    return this.closing;
   }
 
   private async insert(rows: readonly StorableEvent[]): Promise<RowOutcome[]> {
@@ -161,7 +162,14 @@ class EmbeddedStore implements EventStore {
     if (from < to) logger.info({ from, to }, `the store's schema is at version ${to} now`);
   }
 
+  /** After the end of the thread, which is not meant to end: for want of memory, say. */
+  private beginAnew(): void {
+    this.thread = new SqliteThread(this.timeoutMs, this.dependencies.clock);
+    this.opened = new OnceReady(() => this.open());
+  }
+
   private async answer<T>(ask: () => Promise<T>): Promise<T> {
+    if (this.thread.hasEnded && this.closing === undefined) this.beginAnew();
     try {
       await this.opened.whenReady();
       return await ask();

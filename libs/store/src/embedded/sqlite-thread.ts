@@ -9,6 +9,7 @@ import { SQLITE_THREAD_SOURCE } from './sqlite-thread-source';
 /** How much longer than SQLite's own wait for a lock an answer is waited for. */
 const ANSWER_MARGIN_MS = 2_000;
 const CLOSE_LIMIT_MS = 2_000;
+const ENDED = 'the thread of SQLite has ended';
 
 export type SqliteValue = string | number | null;
 
@@ -31,6 +32,7 @@ export class SqliteThread {
   private readonly worker: Worker;
   private readonly waiting = new Map<number, Waiting>();
   private lastId = 0;
+  private ended = false;
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -44,7 +46,15 @@ export class SqliteThread {
     });
     this.worker.on('message', (answer: Answer) => this.settle(answer));
     this.worker.on('error', (error) => this.failAll(error));
-    this.worker.on('exit', () => this.failAll(new Error('the thread of SQLite has ended')));
+    this.worker.on('exit', () => {
+      this.ended = true;
+      this.failAll(new Error(ENDED));
+    });
+  }
+
+  /** True once nothing will be answered any more, for whatever reason. */
+  get hasEnded(): boolean {
+    return this.ended;
   }
 
   async open(file: string, pragmas: readonly string[]): Promise<void> {
@@ -87,6 +97,7 @@ export class SqliteThread {
   }
 
   private async ask<T>(operation: string, argument: unknown): Promise<T> {
+    if (this.ended) throw new Error(ENDED);
     const id = (this.lastId += 1);
     const limit = new AbortController();
     const answer = new Promise<unknown>((resolve, reject) => {

@@ -1,0 +1,146 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { systemClock } from '@event-pipeline/runtime';
+import { createLogSink } from '@event-pipeline/telemetry/testing';
+import Database from 'libsql';
+import { identicalText } from '../content';
+import type { EventStore } from '../event-store';
+import { storable, storables } from '../testing/store-under-test';
+import { openEmbeddedStore } from './embedded-store';
+import { SqliteThread } from './sqlite-thread';
+import { DATABASE_FILE } from './store-folder';
+
+let folder: string;
+let path: string;
+let opened: EventStore[];
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'store-test-'));
+  path = join(folder, 'deep', 'store');
+  opened = [];
+});
+afterEach(async () => {
+  for (const store of opened) await store.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function open(options: { timeoutMs?: number; path?: string } = {}): Promise<EventStore> {
+  const { timeoutMs = 20_000 } = options;
+  const store = await openEmbeddedStore(
+    { path: options.path ?? path, timeoutMs },
+    { clock: systemClock, logger: createLogSink().logger, sameContent: identicalText },
+  );
+  opened.push(store);
+  return store;
+}
+
+const openFile = () => new Database(join(path, DATABASE_FILE), { timeout: 20_000 });
+
+describe('the folder of an embedded store', () => {
+  it('is made, and holds one database that any tool of SQLite reads meanwhile', async () => {
+    const store = await open();
+    await store.put([storable({ data: '{"amount":7}' })]);
+    expect(await readdir(path)).toContain(DATABASE_FILE);
+    const reader = openFile();
+    const row = reader
+      .prepare(
+        "select body ->> '$.data.amount' as amount, datetime(received_at / 1000, 'unixepoch') as at from events",
+      )
+      .get() as object;
+    expect(row).toMatchObject({ amount: 7, at: '2025-06-01 12:00:00' });
+    reader.close();
+  });
+
+  it('keeps its log on disk at every commit', async () => {
+    await open();
+    const reader = openFile();
+    expect(reader.pragma('journal_mode', { simple: true })).toMatchObject({ journal_mode: 'wal' });
+    reader.close();
+  });
+
+  it.each([
+    ['a path through a file', (at: string) => join(at, 'file', 'store'), /cannot hold a store/],
+    ['a folder in /proc', () => '/proc/nothing/store', /cannot hold a store/],
+  ])('is refused in one line: %s', async (_, pathOf, message) => {
+    await writeFile(join(folder, 'file'), '');
+    const refused = await open({ path: pathOf(folder) }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(message) as string,
+    });
+    expect((refused as Error).message).not.toContain('\n');
+  });
+
+  it('is refused where the database is a folder, or a file of something else', async () => {
+    await mkdir(join(path, DATABASE_FILE), { recursive: true });
+    await expect(open()).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await rm(join(path, DATABASE_FILE), { recursive: true });
+    await writeFile(join(path, DATABASE_FILE), 'no database, but a text\n'.repeat(100));
+    await expect(open()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/not a database: .*name another folder/) as string,
+    });
+  });
+
+  it('is refused where a newer version of the pipeline has used it', async () => {
+    await (await open()).close();
+    const file = openFile();
+    file.exec('pragma user_version = 99');
+    file.close();
+    await expect(open()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/schema version 99, .*newer version/) as string,
+    });
+  });
+
+  it('can be opened by many at once when it is new', async () => {
+    const stores = await Promise.all(Array.from({ length: 8 }, () => open()));
+    const results = await Promise.all(stores.map((store) => store.put(storables(10))));
+    expect(results.every(({ stored }) => stored === 10)).toBe(true);
+  });
+});
+
+describe('an embedded store', () => {
+  it('waits for another process that writes, for a limited time, and is in order afterwards', async () => {
+    const store = await open({ timeoutMs: 300 });
+    await store.put([storable()]);
+    const other = openFile();
+    other.exec('begin immediate');
+    await expect(store.put([storable()])).rejects.toMatchObject({
+      code: 'STORE_UNAVAILABLE',
+      message: expect.stringMatching(/another process holds the lock/) as string,
+    });
+    const waiting = (await open()).put(storables(5));
+    other.exec('commit');
+    expect(await waiting).toMatchObject({ stored: 5 });
+    expect(await store.put([storable()])).toMatchObject({ stored: 1 });
+    other.close();
+  });
+
+  it('leaves the event loop free while it writes', async () => {
+    const store = await open();
+    const batches = Array.from({ length: 10 }, () =>
+      storables(1_000, { data: `"${'x'.repeat(300)}"` }),
+    );
+    const before = performance.eventLoopUtilization();
+    for (const batch of batches) await store.put(batch);
+    // Written on this thread, it would be 1.
+    expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.8);
+  });
+
+  it('goes on in a new thread where its own has ended', async () => {
+    const store = await open();
+    await (store as unknown as { thread: SqliteThread }).thread.close();
+    expect(await store.put([storable()])).toMatchObject({ stored: 1 });
+    expect(await store.health()).toMatchObject({ durable: true });
+  });
+
+  it('fails every call after its thread has ended, and does not hang', async () => {
+    const thread = new SqliteThread(1_000, systemClock);
+    await mkdir(path, { recursive: true });
+    await thread.open(join(path, DATABASE_FILE), []);
+    await thread.close();
+    await expect(thread.query('select 1')).rejects.toThrow(/thread of SQLite has ended/);
+  });
+});

@@ -37,6 +37,8 @@ export interface Links {
   readonly collectorToQueue?: TcpProxy;
   /** On Redis only. */
   readonly workersToQueue?: TcpProxy;
+  /** With PostgreSQL only. */
+  readonly workersToStore?: TcpProxy;
 }
 
 /**
@@ -66,7 +68,12 @@ export class Pipeline {
     const port = await freePort();
     const direct = `127.0.0.1:${port}`;
     const links =
-      options.proxied === true ? await proxiesFor(direct, redis?.redis, scratch) : undefined;
+      options.proxied === true
+        ? await proxiesFor(
+            { collector: direct, redis: redis?.redis, postgres: end.postgres },
+            scratch,
+          )
+        : undefined;
 
     const variables = { ...queue.variables, ...SHORT_TIMES, ...options.variables };
     const through = (proxy: TcpProxy | undefined) =>
@@ -76,7 +83,7 @@ export class Pipeline {
       ...variables,
       ...through(links?.workersToQueue),
       ...deliveries.variables,
-      ...end.variables,
+      STORE_URL: storeUrlFor(end, links),
     };
     const collector = new Service(
       'collector',
@@ -162,16 +169,28 @@ export class Pipeline {
 }
 
 async function proxiesFor(
-  collector: string,
-  redis: RedisServer | undefined,
+  servers: {
+    readonly collector: string;
+    readonly redis: RedisServer | undefined;
+    readonly postgres: PostgresServer | undefined;
+  },
   scratch: Scratch,
 ): Promise<Links> {
-  const toCollector = await TcpProxy.start(collector, scratch);
-  if (redis === undefined) return { toCollector };
-  const server = `${redis.host}:${redis.port}`;
+  const { collector, redis, postgres } = servers;
+  const before = (server: { readonly host: string; readonly port: number }) =>
+    TcpProxy.start(`${server.host}:${server.port}`, scratch);
   return {
-    toCollector,
-    collectorToQueue: await TcpProxy.start(server, scratch),
-    workersToQueue: await TcpProxy.start(server, scratch),
+    toCollector: await TcpProxy.start(collector, scratch),
+    ...(redis && {
+      collectorToQueue: await before(redis),
+      workersToQueue: await before(redis),
+    }),
+    ...(postgres && { workersToStore: await before(postgres) }),
   };
+}
+
+function storeUrlFor({ storeUrl, postgres }: EventEnd, links: Links | undefined): string {
+  const proxy = links?.workersToStore;
+  if (proxy === undefined || postgres === undefined) return storeUrl;
+  return storeUrl.replace(`${postgres.host}:${postgres.port}`, proxy.address);
 }

@@ -22,28 +22,45 @@ const redisOf = ({ redis }: Pipeline): Victim => ({
   start: () => redis.restart(),
 });
 
-const LOOPS: readonly Loop[] = (['redis', 'embedded'] as const).flatMap((engine) => [
-  {
-    title: `the collector on the ${engine} engine`,
-    options: { engine },
-    ways: WITH_BATCH_IDS,
-    victims: ({ collector }) => [collector],
-  },
-  {
-    title: `workers on the ${engine} engine`,
-    options: { engine },
-    ways: ALL_WAYS,
-    victims: ({ workers }) => workers,
-  },
-]);
-const REDIS_LOOP: Loop = {
-  title: 'Redis',
-  options: { engine: 'redis' },
-  ways: WITH_BATCH_IDS,
-  victims: (pipeline) => [redisOf(pipeline)],
-};
+const postgresOf = ({ postgres }: Pipeline): Victim => ({
+  name: 'PostgreSQL',
+  kill9: () => postgres.kill9(),
+  start: () => postgres.restart(),
+});
 
-describe.each([...LOOPS, REDIS_LOOP])('kill -9 of $title', ({ title, options, ways, victims }) => {
+const ON_REDIS: PipelineOptions = { engine: 'redis', store: 'postgres' };
+const EMBEDDED: PipelineOptions = { engine: 'embedded', store: 'embedded' };
+
+const LOOPS: readonly Loop[] = [
+  ...[ON_REDIS, EMBEDDED].flatMap((options): Loop[] => [
+    {
+      title: `the collector, queue: ${options.engine}, store: ${options.store}`,
+      options,
+      ways: WITH_BATCH_IDS,
+      victims: ({ collector }) => [collector],
+    },
+    {
+      title: `workers, queue: ${options.engine}, store: ${options.store}`,
+      options,
+      ways: ALL_WAYS,
+      victims: ({ workers }) => workers,
+    },
+  ]),
+  {
+    title: 'Redis',
+    options: ON_REDIS,
+    ways: WITH_BATCH_IDS,
+    victims: (pipeline) => [redisOf(pipeline)],
+  },
+  {
+    title: 'PostgreSQL',
+    options: ON_REDIS,
+    ways: WITH_BATCH_IDS,
+    victims: (pipeline) => [postgresOf(pipeline)],
+  },
+];
+
+describe.each(LOOPS)('kill -9 of $title', ({ title, options, ways, victims }) => {
   it(`${KILLS} times at random moments with work in flight: every promise holds, and the backlog goes by itself`, async () => {
     const pipeline = await Pipeline.start(options, scratch);
     const load = new Load(

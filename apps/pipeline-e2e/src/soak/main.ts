@@ -31,8 +31,8 @@ async function main(): Promise<number> {
     tell(SOAK_HELP.trimEnd());
     return 0;
   }
-  const { minutes, seed, engine, report: file } = options;
-  tell(`Soak for ${minutes} minutes on the ${engine} engine, seed ${seed}.`);
+  const { minutes, seed, engine, store, report: file } = options;
+  tell(`Soak for ${minutes} minutes on the ${engine} engine, store ${store}, seed ${seed}.`);
   const report = await runSoak(options, scratch, stop.signal, tell);
   const text = markdownOf(report);
   tell(`\n${text}`);

@@ -28,9 +28,8 @@ export async function runSoak(
   stop: AbortSignal,
   tell: (line: string) => void,
 ): Promise<SoakReport> {
-  const { engine, seed, minutes, eventsPerSecond } = options;
+  const { engine, store, seed, minutes, eventsPerSecond } = options;
   const startedAt = new Date(systemClock.now()).toISOString();
-  const store = 'none';
   const pipeline = await Pipeline.start(
     { engine, store, proxied: true, supervised: true, handlerMs: 30 },
     scratch,

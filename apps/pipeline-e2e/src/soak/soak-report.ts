@@ -54,8 +54,8 @@ export function markdownOf(report: SoakReport): string {
   return [
     `# Soak: ${report.minutes} minutes on the ${report.engine} engine, seed ${report.seed}`,
     '',
-    `Begun ${report.startedAt}, Node.js ${report.node}, store: ${report.store}. Repeat it with`,
-    `\`npm run soak -- --minutes ${report.minutes} --seed ${report.seed} --engine ${report.engine}\`.`,
+    `Begun ${report.startedAt}, Node.js ${report.node}. Repeat it with`,
+    `\`npm run soak -- --minutes ${report.minutes} --seed ${report.seed} --engine ${report.engine} --store ${report.store}\`.`,
     '',
     `**${VERDICTS[report.verdict]}** ${injected} faults, ${report.checks} checks.`,
     '',

@@ -23,14 +23,21 @@ const variables = [...programs['collector']!, ...programs['worker']!];
 /** Addresses and ports inside the containers: the image or the compose file decides. */
 const FIXED = /^(REDIS_HOST|REDIS_PORT|(COLLECTOR|WORKER)_(HTTP_)?(HOST|PORT))$/;
 
-/** The variables without a value: those of the shell or of .env. */
-const passedOn = [...composeFile.matchAll(/^ +([A-Z_]+):$/gm)].map(([, name]) => name!);
+/** The variables without a value, or with a default: those of the shell or of .env. */
+const passedOn = [...composeFile.matchAll(/^ +([A-Z_]+):(?: \$\{[A-Z_]+:-.*\})?$/gm)]
+  .map(([, name]) => name!)
+  .filter((name) => name !== 'POSTGRES_PASSWORD');
 
 describe('docker-compose.yml', () => {
   it('passes on every variable of collector and worker that is not fixed inside a container', () => {
     const wanted = variables.map(({ name }) => name).filter((name) => !FIXED.test(name));
     expect(wanted.length).toBeGreaterThan(20);
     expect([...new Set(passedOn)].sort()).toEqual([...new Set(wanted)].sort());
+  });
+
+  it('makes the database with the password that the worker is given', () => {
+    const passwords = [...composeFile.matchAll(/\$\{POSTGRES_PASSWORD:-(\w+)\}/g)];
+    expect(passwords.map(([, password]) => password)).toEqual(['pipeline', 'pipeline']);
   });
 
   it('gives collector and worker longer to stop than they take', () => {

@@ -26,6 +26,7 @@ export interface ProgramsOptions {
   readonly programs: string;
   readonly env: NodeJS.ProcessEnv;
   readonly queueUrl: string | undefined;
+  readonly storeUrl: string;
   readonly addresses: Addresses;
   readonly folder: DataFolder;
   readonly clock: Clock;
@@ -54,6 +55,7 @@ export class PipelinePrograms {
     });
     this.#worker = this.#start('worker', logs.worker, {
       WORKER_HTTP_PORT: String(workerHttp.port),
+      STORE_URL: options.storeUrl,
     });
     this.failure = Promise.race([this.#watch(this.#collector), this.#watch(this.#worker)]);
     this.failure.catch(() => undefined);

@@ -9,6 +9,8 @@ export interface QueueFigures {
   readonly left: number;
   /** Of those left, the ones that wait for a retry. */
   readonly delayed: number;
+  /** Put into the store by this worker. */
+  readonly stored: number;
   /** The worker's times from the receipt of an event to the end of its processing, in seconds. */
   readonly endToEnd: readonly Bucket[];
 }
@@ -28,6 +30,7 @@ export function readQueueFigures(page: string): QueueFigures | undefined {
     dead,
     left,
     delayed,
+    stored: metrics.sum(METRICS.eventsStored.name) ?? 0,
     endToEnd: metrics.buckets(METRICS.endToEndSeconds.name),
   };
 }

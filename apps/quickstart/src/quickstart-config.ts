@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { queueConfigFields } from '@event-pipeline/queue';
+import { storeUrlType } from '@event-pipeline/store';
 import {
   type ConfigOf,
   defaultPort,
@@ -20,6 +21,10 @@ export const quickstartConfig = defineConfig({
     description: 'host of Redis, which is used instead of the embedded queue where this is set',
   }),
   redisPort: queueConfigFields.redisPort,
+  storeUrl: env('STORE_URL', storeUrlType, {
+    optional: true,
+    description: 'where processed events are kept; unset: the folder .data/store',
+  }),
   collectorHost: env('COLLECTOR_HOST', text({ maxLength: 255 }), {
     default: '127.0.0.1',
     description: 'address the collector listens on',
@@ -52,4 +57,9 @@ export type QuickstartConfig = ConfigOf<typeof quickstartConfig>;
 export function queueUrlFor(config: QuickstartConfig, dataFolder: string): string | undefined {
   if (config.queueUrl !== undefined) return config.queueUrl;
   return config.redisHost === undefined ? `embedded:${resolve(dataFolder, 'queue')}` : undefined;
+}
+
+/** Where events are stored, as STORE_URL for the worker. */
+export function storeUrlFor(config: QuickstartConfig, dataFolder: string): string {
+  return config.storeUrl ?? `embedded:${resolve(dataFolder, 'store')}`;
 }

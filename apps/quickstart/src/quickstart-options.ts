@@ -20,8 +20,9 @@ Usage: npm start -- [--once] [--count N]
   --count N    how many events are sent; default ${DEFAULT_COUNT}
   --help       this text
 
-The queue is embedded, in .data/queue, unless QUEUE_URL or REDIS_HOST is set. Logs are
-in .data/logs. Every other variable of collector, worker and producer is passed on:
+The queue is embedded, in .data/queue, unless QUEUE_URL or REDIS_HOST is set. Processed
+events are in the SQLite file .data/store/events.db, unless STORE_URL is set. Logs are in
+.data/logs. Every other variable of collector, worker and producer is passed on:
 node dist/apps/worker/main.js --help lists the worker's.
 `;
 

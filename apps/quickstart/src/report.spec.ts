@@ -7,6 +7,7 @@ const figures = (changes: Partial<QueueFigures>): QueueFigures => ({
   dead: 0,
   left: 0,
   delayed: 0,
+  stored: 0,
   endToEnd: [],
   ...changes,
 });
@@ -14,10 +15,11 @@ const figures = (changes: Partial<QueueFigures>): QueueFigures => ({
 const run = (changes: Partial<RunResult> = {}): RunResult => ({
   wanted: 10_000,
   producer: { sent: 10_000, acknowledged: 10_000, rejected: 0, seconds: 0.4 },
-  before: figures({ processed: 500, dead: 3 }),
+  before: figures({ processed: 500, dead: 3, stored: 7 }),
   after: figures({
     processed: 10_500,
     dead: 3,
+    stored: 10_006,
     endToEnd: [
       { upperBound: 0.025, count: 6_000 },
       { upperBound: 0.5, count: 9_950 },
@@ -25,6 +27,7 @@ const run = (changes: Partial<RunResult> = {}): RunResult => ({
     ],
   }),
   seconds: 0.5,
+  stores: true,
   ...changes,
 });
 
@@ -35,6 +38,7 @@ const place = {
     workerHttp: new Address('::1', 9_102),
   },
   queue: 'embedded, in .data/queue',
+  store: { text: 'SQLite, in .data/store/events.db', look: 'sqlite3 …' },
   logs: '.data/logs',
 };
 
@@ -44,6 +48,7 @@ describe('the summary', () => {
       '  sent                    10,000',
       '  acknowledged            10,000',
       '  processed               10,000',
+      '  stored                   9,999',
       '  dead                         0',
       '  left in the queue            0',
       '  end to end              20,000 events/s (0.50 s)',

@@ -18,6 +18,8 @@ export interface RunResult {
   readonly before: QueueFigures;
   readonly after: QueueFigures;
   readonly seconds: number;
+  /** Whether there is a store at all. */
+  readonly stores: boolean;
 }
 
 export function processedIn({ before, after }: RunResult): number {
@@ -38,6 +40,7 @@ export function summaryText(result: RunResult): string {
     ['acknowledged', producer.acknowledged, ''],
     ...(producer.rejected > 0 ? ([['rejected', producer.rejected, '']] as const) : []),
     ['processed', processed, ''],
+    ...(result.stores ? ([['stored', after.stored - before.stored, '']] as const) : []),
     ['dead', after.dead - before.dead, ''],
     ['left in the queue', after.left, ''],
     ['end to end', perSecond, ` events/s (${processed === 0 ? '-' : seconds.toFixed(2)} s)`],
@@ -62,26 +65,35 @@ function atMost(seconds: number): string {
   return seconds < 1 ? `≤ ${Math.round(seconds * 1_000)} ms` : `≤ ${seconds} s`;
 }
 
+/** Where events are stored, for people. */
+export interface PlaceOfStore {
+  readonly text: string;
+  /** A command that shows something of what is stored; undefined where there is no such. */
+  readonly look?: string;
+}
+
 /** What a run lives on. */
 export interface Place {
   readonly addresses: Addresses;
   /** Where the queue is, for people. */
   readonly queue: string;
+  readonly store: PlaceOfStore;
   readonly logs: string;
 }
 
-export function listeningText({ addresses, queue, logs }: Place): string {
+export function listeningText({ addresses, queue, store, logs }: Place): string {
   return [
     'Running until Ctrl-C:',
     `  gRPC       ${addresses.grpc}, with reflection and health`,
     `  collector  http://${addresses.collectorHttp}  /livez /readyz /metrics`,
     `  worker     http://${addresses.workerHttp}  /livez /readyz /metrics`,
     `  queue      ${queue}`,
+    `  store      ${store.text}`,
     `  logs       ${logs}/collector.log, worker.log`,
   ].join('\n');
 }
 
-export function tryNextText({ addresses }: Place): string {
+export function tryNextText({ addresses, store }: Place): string {
   const { grpc, workerHttp } = addresses;
   const elsewhere = grpc.port === 50_051 ? '' : ` --collector ${grpc}`;
   return [
@@ -89,6 +101,7 @@ export function tryNextText({ addresses }: Place): string {
     `  more events   node dist/apps/producer/main.js --count 100000${elsewhere}`,
     `  an own event  echo '{"type":"hello","data":{"to":"you"}}' |`,
     `                  node dist/apps/producer/main.js --file -${elsewhere}`,
+    ...(store.look === undefined ? [] : [`  the store     ${store.look}`]),
     `  the figures   curl -s http://${workerHttp}/metrics | grep ^pipeline_`,
     'Or stop this one and start it again with:',
     '  own handlers  WORKER_HANDLERS=./examples/handlers/my-handlers.js npm start',

@@ -5,10 +5,16 @@ import { type DataFolder, openDataFolder } from './data-folder';
 import type { Display } from './display';
 import { followQueue } from './follow-queue';
 import { PipelinePrograms, ProgramFailure, isKnown } from './pipeline-programs';
-import { type QuickstartConfig, queueUrlFor, quickstartConfig } from './quickstart-config';
+import {
+  type QuickstartConfig,
+  queueUrlFor,
+  quickstartConfig,
+  storeUrlFor,
+} from './quickstart-config';
 import { QUICKSTART_HELP, type QuickstartOptions, parseOptions } from './quickstart-options';
 import {
   type Place,
+  type PlaceOfStore,
   type RunResult,
   grouped,
   isComplete,
@@ -35,6 +41,7 @@ export interface QuickstartHost {
 
 /** In the current folder, which `npm start` makes the workspace. */
 const DATA_FOLDER = '.data';
+const NO_STORE = 'none';
 
 /** The whole of `npm start`, from its arguments to its exit code. */
 export async function runQuickstart(host: QuickstartHost): Promise<number> {
@@ -71,6 +78,7 @@ async function runInFolder(
   const place: Place = {
     addresses,
     queue: queueInWords(config, folder),
+    store: storeInWords(storeUrlFor(config, folder.path), config, folder),
     logs: folder.logs,
   };
   display.say(`Starting collector and worker. Queue: ${place.queue}`);
@@ -78,6 +86,7 @@ async function runInFolder(
     programs: host.programs,
     env,
     queueUrl,
+    storeUrl: storeUrlFor(config, folder.path),
     addresses,
     folder,
     clock,
@@ -180,7 +189,8 @@ async function sendAndFollow(
   if (after === undefined) return undefined;
   // Its last acknowledgement came a moment before the producer ended: the rate is, if anything, low.
   const seconds = producer.seconds + (clock.monotonic() - acknowledgedAt) / 1_000;
-  return { wanted: count, producer, before, after, seconds };
+  const stores = place.store.text !== NO_STORE;
+  return { wanted: count, producer, before, after, seconds, stores };
 }
 
 function queueInWords(config: QuickstartConfig, folder: DataFolder): string {
@@ -188,6 +198,22 @@ function queueInWords(config: QuickstartConfig, folder: DataFolder): string {
   if (queueUrl !== undefined) return maskCredentials(queueUrl);
   if (redisHost !== undefined) return `Redis at ${redisHost}:${redisPort}`;
   return `embedded, in ${join(folder.path, 'queue')}`;
+}
+
+function storeInWords(
+  storeUrl: string,
+  config: QuickstartConfig,
+  folder: DataFolder,
+): PlaceOfStore {
+  if (storeUrl.toLowerCase() === 'none') return { text: NO_STORE };
+  if (!storeUrl.startsWith('embedded:')) return { text: maskCredentials(storeUrl) };
+  const path =
+    config.storeUrl === undefined
+      ? join(folder.path, 'store')
+      : config.storeUrl.replace(/^embedded:/, '');
+  const file = join(path, 'events.db');
+  const question = 'select type, count(*) from events group by type';
+  return { text: `SQLite, in ${file}`, look: `sqlite3 -readonly ${file} '${question}'` };
 }
 
 /** Why a run is not complete, as far as the figures tell. */

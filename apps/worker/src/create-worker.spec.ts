@@ -71,8 +71,8 @@ async function openQueue(): Promise<Queue> {
   return queue;
 }
 
-async function put(queue: Queue, count: number): Promise<void> {
-  const bodies = Array.from({ length: count }, (_, i) =>
+function bodies(count: number): string[] {
+  return Array.from({ length: count }, (_, i) =>
     JSON.stringify({
       eventId: randomUUID(),
       type: i % 2 === 0 ? 'page_view' : 'user_login',
@@ -80,7 +80,17 @@ async function put(queue: Queue, count: number): Promise<void> {
       receivedAt: systemClock.now(),
     }),
   );
-  const batch = { id: randomUUID(), digest: '', answer: '', rememberMs: 60_000, bodies };
+}
+
+async function put(queue: Queue, events: number | readonly string[]): Promise<void> {
+  const queued = typeof events === 'number' ? bodies(events) : events;
+  const batch = {
+    id: randomUUID(),
+    digest: '',
+    answer: '',
+    rememberMs: 60_000,
+    bodies: queued,
+  };
   expect(await queue.enqueue(0, [batch])).toEqual([{ outcome: 'queued' }]);
 }
 
@@ -146,6 +156,87 @@ describe('a worker', () => {
     expect(await worker.metric('pipeline_queue_sampled')).toBe(0);
     await worker.stop();
     expect(worker.sink.messages).toContain('the queue does not answer; trying again until it does');
+  });
+
+  it('stores every event that it settles as done, once, and shows it', async () => {
+    const queue = await openQueue();
+    const path = join(folder, 'store');
+    await put(queue, 500);
+    const environment = { QUEUE_URL: `embedded:${folder}`, STORE_URL: `embedded:${path}` };
+    await worker.start(environment);
+    await until(async () => (await queue.stats(0)).processed === 500);
+    expect(await worker.get('/readyz')).toMatchObject({ status: 200 });
+    expect(await worker.metric('pipeline_events_stored_total')).toBe(500);
+    expect(await worker.metric('pipeline_store_conflicts_total')).toBe(0);
+    const again = bodies(1);
+    await put(queue, [...again, ...again]);
+    const [received] = again;
+    const changed = received!.replace('page_view', 'page_left');
+    const later = received!.replace(/"receivedAt":\d+/, '"receivedAt":1');
+    await put(queue, [later, changed]);
+    await until(async () => (await queue.stats(0)).processed === 504);
+    await until(async () => (await worker.metric('pipeline_events_processed_total')) === 504);
+    expect(await worker.metric('pipeline_events_stored_total')).toBe(501);
+    expect(await worker.metric('pipeline_events_stored_before_total')).toBe(2);
+    expect(await worker.metric('pipeline_store_conflicts_total')).toBe(1);
+    await worker.stop();
+  });
+
+  it('makes a dead letter of an event that the store refuses, and stores its neighbours', async () => {
+    const queue = await openQueue();
+    const events = bodies(10);
+    events[3] = events[3]!.replace(/"eventId":"[^"]*"/, '"eventId":"of another program"');
+    await put(queue, events);
+    const store = `embedded:${join(folder, 'store')}`;
+    await worker.start({ QUEUE_URL: `embedded:${folder}`, STORE_URL: store });
+    await until(async () => (await queue.stats(0)).processed === 9);
+    expect((await queue.stats(0)).dead).toBe(1);
+    await until(async () => (await worker.metric('pipeline_events_stored_total')) === 9);
+    await worker.stop();
+  });
+
+  it('deletes stored events past their age', async () => {
+    const queue = await openQueue();
+    const old = bodies(20).map((body) =>
+      body.replace(/"receivedAt":\d+/, '"receivedAt":1000000000000'),
+    );
+    await put(queue, [...old, ...bodies(5)]);
+    const store = join(folder, 'store');
+    const environment = { QUEUE_URL: `embedded:${folder}`, STORE_URL: `embedded:${store}` };
+    await worker.start(environment);
+    await until(async () => (await queue.stats(0)).processed === 25);
+    await worker.stop();
+    await worker.start({ ...environment, STORE_RETENTION_DAYS: '365' });
+    await until(async () => (await worker.metric('pipeline_store_expired_total')) === 20);
+    await worker.stop();
+    expect(worker.sink.messages).toContain('deleted events older than 365 days');
+  });
+
+  it('is alive and says what is wrong while its store is out of reach, and stops cleanly', async () => {
+    await worker.start({
+      QUEUE_URL: `embedded:${folder}`,
+      STORE_URL: 'postgres://user:secret@127.0.0.1:1/events',
+    });
+    expect(await worker.get('/livez')).toEqual({ status: 200, body: 'ok\n' });
+    const { status, body } = await worker.get('/readyz');
+    expect(status).toBe(503);
+    expect(JSON.parse(body)).toEqual({
+      ready: false,
+      reason: expect.stringMatching(/^PostgreSQL: /) as string,
+    });
+    await worker.stop();
+    expect(worker.sink.text).not.toContain('secret');
+  });
+
+  it('does not start with a store that cannot be used', async () => {
+    const starting = worker.start({
+      QUEUE_URL: `embedded:${folder}`,
+      STORE_URL: 'embedded:/dev/null/store',
+    });
+    await expect(starting).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/cannot hold a store/) as string,
+    });
   });
 
   it('does not start with handlers that are not there', async () => {

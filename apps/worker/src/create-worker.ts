@@ -1,4 +1,9 @@
-import { decodeStoredEvent, receivedAtOf, type StoredEvent } from '@event-pipeline/contracts';
+import {
+  decodeStoredEvent,
+  isSameEvent,
+  receivedAtOf,
+  type StoredEvent,
+} from '@event-pipeline/contracts';
 import {
   Consumer,
   DEFAULT_HANDLER,
@@ -13,7 +18,15 @@ import {
 } from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
 import { systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
-import { createHttpServer, createMetrics, type Logger } from '@event-pipeline/telemetry';
+import { createRetentionDuty, storeComponent, type EventStore } from '@event-pipeline/store';
+import { createStore, type StoreDependencies } from '@event-pipeline/store/create';
+import {
+  createHttpServer,
+  createMetrics,
+  type Logger,
+  type Metrics,
+} from '@event-pipeline/telemetry';
+import { createEventStoreSink } from './event-store-sink';
 import { createDefaultHandler, type DefaultHandler } from './handlers/default-handler';
 import { loadHandlers } from './handlers/load-handlers';
 import { withSimulatedWork } from './handlers/simulated-work';
@@ -41,6 +54,7 @@ export async function createWorker(
   ]);
 
   const queue = await createQueue(config, { clock, random, logger });
+  const store = await openStore(config, { clock, random, logger }, () => queue.close());
   const metrics = createMetrics();
   metrics.sampleQueue(() => sampleQueue(queue, receivedAtOf, clock.now()));
   const consumer = new Consumer<StoredEvent>({
@@ -51,6 +65,7 @@ export async function createWorker(
     random,
     logger,
     observer: workerMetrics(metrics, clock),
+    ...(store !== undefined && { sink: createEventStoreSink({ store, metrics, clock, logger }) }),
     concurrency: config.concurrency,
     batchSize: config.batchSize,
     batchBytes: config.batchBytes,
@@ -63,25 +78,58 @@ export async function createWorker(
     ...config.httpPort,
     portVariable: 'WORKER_HTTP_PORT',
     stalled: () => consumer.stalledReason(),
-    readiness: () => readiness(queue, consumer),
+    readiness: () => readiness(queue, store, consumer),
     metrics,
     logger,
   });
 
-  // Stopped in reverse: the consumer drains while the queue still works.
+  // Stopped in reverse: the consumer drains while the queue and the store still work.
   return [
     http,
     queueComponent(queue),
+    ...(store === undefined ? [] : storeParts(store, config, { clock, random, logger }, metrics)),
     announced(consumer, config, handlers.keys(), byDefault, logger),
   ];
 }
 
-async function readiness(queue: Pick<Queue, 'health'>, consumer: Consumer<StoredEvent>) {
+type Basics = Pick<StoreDependencies, 'clock' | 'random' | 'logger'>;
+
+/** Undefined where none is configured. What was opened before is closed where this fails. */
+async function openStore(
+  config: WorkerConfig,
+  basics: Basics,
+  closeOthers: () => Promise<void>,
+): Promise<EventStore | undefined> {
+  try {
+    return await createStore(config, { ...basics, sameContent: isSameEvent });
+  } catch (error) {
+    await closeOthers();
+    throw error;
+  }
+}
+
+function storeParts(
+  store: EventStore,
+  { storeRetentionDays: days }: WorkerConfig,
+  basics: Basics,
+  metrics: Metrics,
+): Component[] {
+  const onDeleted = (events: number) => metrics.storeExpired.add(events);
+  const retention = createRetentionDuty({ ...basics, store, days, onDeleted });
+  return [storeComponent(store), ...(days > 0 ? [retention] : [])];
+}
+
+async function readiness(
+  queue: Pick<Queue, 'health'>,
+  store: Pick<EventStore, 'health'> | undefined,
+  consumer: Consumer<StoredEvent>,
+) {
   const stalled = consumer.stalledReason();
   if (stalled !== undefined) return { ready: false, reason: stalled };
   const paused = consumer.pausedReason();
   if (paused !== undefined) return { ready: false, reason: paused };
   await queue.health();
+  await store?.health();
   return { ready: true, reason: 'ok' };
 }
 

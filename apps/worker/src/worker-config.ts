@@ -8,6 +8,7 @@ import {
   type ConfigOf,
 } from '@event-pipeline/runtime';
 import { DEFAULT_RETRY_POLICY, MAX_BATCH_EVENTS, queueConfigFields } from '@event-pipeline/queue';
+import { storeConfigFields } from '@event-pipeline/store';
 import { loggingConfigFields } from '@event-pipeline/telemetry';
 
 const MIB = 1_048_576;
@@ -63,6 +64,7 @@ export const workerConfig = defineConfig({
     unit: 'ms',
   }),
   ...queueConfigFields,
+  ...storeConfigFields,
   ...loggingConfigFields,
 });
 

@@ -117,6 +117,17 @@ export function decodeStoredEvent(body: string): StoredEvent {
   };
 }
 
+/** Where {@link encodeStoredEvent} writes the time of receipt. */
+const RECEIVED_AT = /^(\{"eventId":"[^"\\]*","type":"[^"\\]*","timestamp":-?\d+),"receivedAt":\d+/;
+
+/**
+ * Whether two texts under one id are the same event. The time of receipt does not count: an event
+ * that its producer has sent twice was received twice.
+ */
+export function isSameEvent(one: string, other: string): boolean {
+  return one === other || one.replace(RECEIVED_AT, '$1') === other.replace(RECEIVED_AT, '$1');
+}
+
 /** When a stored event was received, Unix ms; undefined for a text that is no event. */
 export function receivedAtOf(body: string): number | undefined {
   try {

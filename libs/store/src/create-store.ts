@@ -42,8 +42,12 @@ export async function createStore(
     }
     case 'postgres': {
       const { openPostgresStore } = await import('./postgres/postgres-store');
-      const options = { location, timeoutMs, connections: config.storeConnections };
-      return openPostgresStore(options, dependencies);
+      const password = location.password ?? config.storePassword;
+      const connections = config.storeConnections;
+      return openPostgresStore(
+        { location: { ...location, password }, timeoutMs, connections },
+        dependencies,
+      );
     }
   }
 }

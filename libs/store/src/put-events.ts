@@ -21,6 +21,8 @@ export interface EventTable {
 
 export type RowOutcome = 'stored' | 'there' | { readonly refused: string };
 
+/** The one form in which databases give a UUID back. */
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 /** Bounds the memory of a comparison: what is stored may be larger than what is given. */
 const COMPARED_AT_ONCE = 32;
 
@@ -43,6 +45,11 @@ export async function putEvents(
     refused: [] as RefusedEvent[],
   };
   let open: readonly Entry[] = events.map((event, index) => ({ event, index }));
+  open = open.filter(({ event, index }) => {
+    if (UUID.test(event.id)) return true;
+    tally.refused.push({ index, error: 'its id is no UUID in lower case' });
+    return false;
+  });
   // Once around, but for a repeated id whose first event was refused: then the next one is the first.
   while (open.length > 0) open = await putRound(table, open, sameContent, tally);
   tally.conflicts.sort((a, b) => a - b);

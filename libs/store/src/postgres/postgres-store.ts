@@ -4,7 +4,7 @@ import type { QueryResult, QueryResultRow } from 'pg';
 import type { SameContent } from '../content';
 import type { EventStore, PutResult, StorableEvent, StoreHealth } from '../event-store';
 import { OnceReady } from '../once-ready';
-import { putEvents, type RowOutcome } from '../put-events';
+import { UUID, putEvents, type RowOutcome } from '../put-events';
 import { shownPostgres } from '../store-location';
 import { INSERT_EVENTS, insertRows, insertValues } from './insert-rows';
 import { migratePostgres } from './migrate-postgres';
@@ -16,7 +16,6 @@ import { POSTGRES_SCHEMA } from './postgres-schema';
 const ATTEMPTS = 5;
 /** Longest wait before the second attempt; doubled for each further one. */
 const FIRST_DELAY_MS = 20;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 export interface PostgresStoreDependencies {
   readonly clock: Clock;

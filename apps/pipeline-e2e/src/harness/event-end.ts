@@ -28,26 +28,29 @@ export async function eventEnd(
   kind: StoreKind,
   deliveries: Deliveries,
   scratch: Scratch,
+  shared?: PostgresServer,
 ): Promise<EventEnd> {
   switch (kind) {
     case 'none':
       return { storeUrl: 'none', storedOnce: false, found: () => deliveries.all() };
     case 'postgres':
-      return inPostgres(scratch);
+      return inPostgres(scratch, shared);
     case 'embedded':
       return inSqlite(await scratch.folder());
   }
 }
 
-async function inPostgres(scratch: Scratch): Promise<EventEnd> {
-  const postgres = await startPostgresServer();
-  scratch.afterwards(() => postgres.stop());
+async function inPostgres(scratch: Scratch, shared?: PostgresServer): Promise<EventEnd> {
+  const postgres = shared ?? (await startPostgresServer());
+  if (shared === undefined) scratch.afterwards(() => postgres.stop());
+  const storeUrl = await postgres.createDatabase();
   const page = (after: string) =>
     postgres.query<Row>(
       `select id, body::text as body from events where id > $1 order by id limit ${PAGE}`,
       [after],
+      { url: storeUrl },
     );
-  return { storeUrl: postgres.url, storedOnce: true, found: () => everyRow(page), postgres };
+  return { storeUrl, storedOnce: true, found: () => everyRow(page), postgres };
 }
 
 /** A second reader is what the store's write-ahead log allows. */

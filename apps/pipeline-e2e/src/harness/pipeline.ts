@@ -15,6 +15,8 @@ export interface PipelineOptions {
   readonly engine: 'redis' | 'embedded';
   /** Where processed events are kept. Default: 'none', they end with their handlers. */
   readonly store?: StoreKind;
+  /** A running server, to use a new database of it. Default: one of the pipeline's own. */
+  readonly postgres?: PostgresServer;
   /** Default: 2. */
   readonly workers?: number;
   /** How long handlers take for a batch, ms. Default: 60. */
@@ -62,7 +64,7 @@ export class Pipeline {
   static async start(options: PipelineOptions, scratch: Scratch): Promise<Pipeline> {
     const { store = 'none', workers = 2, handlerMs = 60, supervised = false } = options;
     const deliveries = await Deliveries.create(handlerMs, scratch);
-    const end = await eventEnd(store, deliveries, scratch);
+    const end = await eventEnd(store, deliveries, scratch, options.postgres);
     const redis = options.engine === 'redis' ? await redisEngine(scratch) : undefined;
     const queue = redis ?? (await embeddedEngine(scratch));
     const port = await freePort();

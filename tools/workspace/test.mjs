@@ -1,7 +1,6 @@
 // `npm test`: everything the tests need, then all of them; `npm test -- queue` runs one project's,
 // other arguments go to jest. The last line says "N passed, N failed".
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { ensureBuilt } from './build.mjs';
@@ -9,7 +8,7 @@ import { ensureInstalled } from './install.mjs';
 import { inWorkspace } from './paths.mjs';
 import { ensurePostgres } from './postgres-binaries.mjs';
 import { ensureRedisServer } from './redis-server-binary.mjs';
-import { runCommand } from './run-command.mjs';
+import { runJest } from './run-jest.mjs';
 
 /** Whole programs under load and in trouble: built first, and one test file at a time. */
 const WHOLE_PROGRAMS = 'pipeline-e2e';
@@ -47,26 +46,4 @@ async function main(args) {
 
 function isProject(name) {
   return ['apps', 'libs', '.'].some((folder) => existsSync(join(folder, name, 'jest.config.cjs')));
-}
-
-/** Runs jest once and resolves to how many tests passed and failed. */
-async function runJest(args) {
-  const folder = mkdtempSync(join(tmpdir(), 'test-result-'));
-  const file = join(folder, 'result.json');
-  const jest = [inWorkspace('node_modules/jest/bin/jest.js'), '--passWithNoTests'];
-  try {
-    const { ok } = await runCommand(process.execPath, [
-      ...jest,
-      `--json`,
-      `--outputFile=${file}`,
-      ...args,
-    ]);
-    const result = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined;
-    const passed = result?.numPassedTests ?? 0;
-    // A file that could not even be loaded counts as one; so does whatever else jest objects to.
-    const failed = (result?.numFailedTests ?? 0) + (result?.numRuntimeErrorTestSuites ?? 0);
-    return { passed, failed: Math.max(failed, ok ? 0 : 1) };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }

@@ -15,6 +15,8 @@ export interface PipelineOptions {
   readonly engine: 'redis' | 'embedded';
   /** Where processed events are kept. Default: 'none', they end with their handlers. */
   readonly store?: StoreKind;
+  /** A running server, to use a new database of it. Default: one of the pipeline's own. */
+  readonly postgres?: PostgresServer;
   /** Default: 2. */
   readonly workers?: number;
   /** How long handlers take for a batch, ms. Default: 60. */
@@ -37,6 +39,8 @@ export interface Links {
   readonly collectorToQueue?: TcpProxy;
   /** On Redis only. */
   readonly workersToQueue?: TcpProxy;
+  /** With PostgreSQL only. */
+  readonly workersToStore?: TcpProxy;
 }
 
 /**
@@ -60,13 +64,18 @@ export class Pipeline {
   static async start(options: PipelineOptions, scratch: Scratch): Promise<Pipeline> {
     const { store = 'none', workers = 2, handlerMs = 60, supervised = false } = options;
     const deliveries = await Deliveries.create(handlerMs, scratch);
-    const end = await eventEnd(store, deliveries, scratch);
+    const end = await eventEnd(store, deliveries, scratch, options.postgres);
     const redis = options.engine === 'redis' ? await redisEngine(scratch) : undefined;
     const queue = redis ?? (await embeddedEngine(scratch));
     const port = await freePort();
     const direct = `127.0.0.1:${port}`;
     const links =
-      options.proxied === true ? await proxiesFor(direct, redis?.redis, scratch) : undefined;
+      options.proxied === true
+        ? await proxiesFor(
+            { collector: direct, redis: redis?.redis, postgres: end.postgres },
+            scratch,
+          )
+        : undefined;
 
     const variables = { ...queue.variables, ...SHORT_TIMES, ...options.variables };
     const through = (proxy: TcpProxy | undefined) =>
@@ -76,7 +85,7 @@ export class Pipeline {
       ...variables,
       ...through(links?.workersToQueue),
       ...deliveries.variables,
-      ...end.variables,
+      STORE_URL: storeUrlFor(end, links),
     };
     const collector = new Service(
       'collector',
@@ -162,16 +171,28 @@ export class Pipeline {
 }
 
 async function proxiesFor(
-  collector: string,
-  redis: RedisServer | undefined,
+  servers: {
+    readonly collector: string;
+    readonly redis: RedisServer | undefined;
+    readonly postgres: PostgresServer | undefined;
+  },
   scratch: Scratch,
 ): Promise<Links> {
-  const toCollector = await TcpProxy.start(collector, scratch);
-  if (redis === undefined) return { toCollector };
-  const server = `${redis.host}:${redis.port}`;
+  const { collector, redis, postgres } = servers;
+  const before = (server: { readonly host: string; readonly port: number }) =>
+    TcpProxy.start(`${server.host}:${server.port}`, scratch);
   return {
-    toCollector,
-    collectorToQueue: await TcpProxy.start(server, scratch),
-    workersToQueue: await TcpProxy.start(server, scratch),
+    toCollector: await TcpProxy.start(collector, scratch),
+    ...(redis && {
+      collectorToQueue: await before(redis),
+      workersToQueue: await before(redis),
+    }),
+    ...(postgres && { workersToStore: await before(postgres) }),
   };
+}
+
+function storeUrlFor({ storeUrl, postgres }: EventEnd, links: Links | undefined): string {
+  const proxy = links?.workersToStore;
+  if (proxy === undefined || postgres === undefined) return storeUrl;
+  return storeUrl.replace(`${postgres.host}:${postgres.port}`, proxy.address);
 }

@@ -1,0 +1,51 @@
+import { randomInt } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Scratch } from '../harness/scratch';
+import { runSoak } from './run-soak';
+import { parseSoakOptions, SOAK_HELP } from './soak-options';
+import { markdownOf } from './soak-report';
+
+const scratch = new Scratch();
+const stop = new AbortController();
+const tell = (line: string) => void process.stdout.write(`${line}\n`);
+
+/** Ends everything that was started, in any case, before the process ends. */
+async function end(code: number): Promise<void> {
+  await scratch.clean().catch((error) => tell(`While cleaning up: ${String(error)}`));
+  process.exit(code);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (stop.signal.aborted) return;
+    stop.abort();
+    tell('Interrupted: ending what was started.');
+    void end(130);
+  });
+}
+
+async function main(): Promise<number> {
+  const options = parseSoakOptions(process.argv.slice(2), () => randomInt(1, 2 ** 31 - 1));
+  if (options.help) {
+    tell(SOAK_HELP.trimEnd());
+    return 0;
+  }
+  const { minutes, seed, engine, store, report: file } = options;
+  tell(`Soak for ${minutes} minutes on the ${engine} engine, store ${store}, seed ${seed}.`);
+  const report = await runSoak(options, scratch, stop.signal, tell);
+  const text = markdownOf(report);
+  tell(`\n${text}`);
+  if (file !== undefined) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, file.endsWith('.json') ? `${JSON.stringify(report, null, 2)}\n` : text);
+  }
+  return report.verdict === 'held' ? 0 : 1;
+}
+
+main().then(end, (error: unknown) => {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${message}\n`);
+  const code = error instanceof Error && 'code' in error && error.code === 'CONFIG_INVALID' ? 2 : 1;
+  return end(code);
+});

@@ -1,0 +1,26 @@
+// Installs and builds what is missing, then runs the soak program in a process group of its own, so
+// that everything it has started ends with it.
+import process from 'node:process';
+import { ensureBuilt } from './build.mjs';
+import { ensureInstalled } from './install.mjs';
+import { inWorkspace } from './paths.mjs';
+import { ensurePostgres } from './postgres-binaries.mjs';
+import { ensureRedisServer } from './redis-server-binary.mjs';
+import { runCommand, runQuietly } from './run-command.mjs';
+
+process.chdir(inWorkspace());
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(args) {
+  if (!(await ensureInstalled()) || !(await ensureBuilt()) || !(await buildSoak())) return 1;
+  const [redis, postgres] = [await ensureRedisServer(), await ensurePostgres()];
+  if (!redis || !postgres) return 1;
+  const program = inWorkspace('dist/apps/pipeline-e2e/main.js');
+  const { code } = await runCommand(process.execPath, ['--enable-source-maps', program, ...args]);
+  return code;
+}
+
+function buildSoak() {
+  const nx = inWorkspace('node_modules/nx/dist/bin/nx.js');
+  return runQuietly('Building the soak', process.execPath, [nx, 'build', 'pipeline-e2e']);
+}

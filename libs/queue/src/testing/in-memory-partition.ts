@@ -1,90 +1,278 @@
-import type { DeadReason } from '../queue';
+import { PipelineError } from '@event-pipeline/runtime';
+import type {
+  EnqueueBatch,
+  EnqueueResult,
+  LeaseRef,
+  QueueStats,
+  ReceiveRequest,
+  Received,
+  Reclaimed,
+  ReclaimLimits,
+  SettleException,
+} from '../queue';
+import {
+  bytesOf,
+  insert,
+  takeFitting,
+  type DeadLetter,
+  type HeldLease,
+  type LeaseKind,
+  type Waiting,
+} from './in-memory-events';
 
-/** An event as it lies in the queue. */
-export interface Item {
-  readonly body: string;
-  readonly attempts: number;
-  readonly crashes: number;
-  readonly firstFailureAt: number;
-}
+/**
+ * Where the port leaves room, engines differ, and whoever compares answers has to choose:
+ *
+ * - `redis` puts what is given back in front of everything that waits, due retries among the pending
+ *   events; retries of one settle that fall due together come in the order of their index as a text
+ *   ("10" before "2").
+ * - `embedded` puts it back to its old place, due retries among the retries; retries that fall due
+ *   together come in the order of their index.
+ */
+export type Manner = 'redis' | 'embedded';
 
-export type LeaseKind = 'pending' | 'suspect' | 'isolated';
-
-export interface HeldLease {
-  readonly kind: LeaseKind;
-  readonly items: readonly Item[];
-  expiresAt: number;
-}
-
-/** A dead letter, as the tests look at it. */
-export interface DeadLetter {
-  readonly body: string;
-  readonly reason: DeadReason;
-  readonly error: string;
-  readonly handler: string;
-  readonly attempts: number;
-}
-
-interface Counters {
-  enqueued: number;
-  processed: number;
-  retried: number;
-  expiredLeases: number;
-  duplicateBatches: number;
-  suspectTurns: number;
-}
-
-/** Where the events of one partition are, by their state. */
-export class Partition {
-  readonly pending: Item[] = [];
-  readonly groups: Item[][] = [];
-  readonly isolated: Item[] = [];
-  readonly leases = new Map<string, HeldLease>();
-  readonly delayed: { readonly dueAt: number; readonly item: Item }[] = [];
+/**
+ * One partition as the port describes it, in the plainest form: lists of events, one for each state,
+ * and no storage. The reference that the model tests hold the engines to.
+ */
+export class InMemoryPartition {
   readonly dead: DeadLetter[] = [];
-  readonly batches = new Map<string, { digest: string; answer: string; until: number }>();
-  readonly waiters = new Set<() => void>();
-  readonly counters: Counters = {
-    enqueued: 0,
-    processed: 0,
-    retried: 0,
-    expiredLeases: 0,
-    duplicateBatches: 0,
-    suspectTurns: 0,
-  };
-}
+  private readonly pending: Waiting[] = [];
+  private readonly groups: Waiting[][] = [];
+  private readonly isolated: Waiting[] = [];
+  private readonly delayed: Waiting[] = [];
+  private readonly leases = new Map<string, HeldLease>();
+  private readonly batches = new Map<string, { digest: string; answer: string; until: number }>();
+  private enqueued = 0;
+  private processed = 0;
+  private retried = 0;
+  private expiredLeases = 0;
+  private duplicateBatches = 0;
+  private suspectTurns = 0;
+  private lastPlace = 0;
+  private firstPlace = 0;
 
-/** Every event that the partition holds, dead letters included. */
-export function heldIn(partition: Partition): { readonly body: string }[] {
-  const { pending, groups, isolated, leases, delayed, dead } = partition;
-  const leased = [...leases.values()].flatMap(({ items }) => items);
-  const waiting = delayed.map(({ item }) => item);
-  return [...pending, ...groups.flat(), ...isolated, ...leased, ...waiting, ...dead];
-}
+  constructor(private readonly manner: Manner) {}
 
-/** Moves events from one list to the other until the other is full; one fits in any case. */
-export function takeFitting(
-  from: Item[],
-  maxEvents: number,
-  maxBytes: number,
-  items: Item[],
-): Item[] {
-  let bytes = items.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0);
-  let count = 0;
-  for (const { body } of from) {
-    bytes += Buffer.byteLength(body);
-    const isFirst = items.length + count === 0;
-    if (items.length + count >= maxEvents || (bytes > maxBytes && !isFirst)) break;
-    count++;
+  /** Every event that the partition holds, dead letters included. */
+  held(): { readonly body: string }[] {
+    const leased = [...this.leases.values()].flatMap(({ items }) => items);
+    const waiting = [...this.pending, ...this.groups.flat(), ...this.isolated, ...this.delayed];
+    return [...waiting, ...leased, ...this.dead];
   }
-  items.push(...from.splice(0, count));
-  return items;
+
+  /** Whether a receive that passes isolated suspects by would find something. */
+  hasEvents(): boolean {
+    return this.pending.length + this.groups.length > 0;
+  }
+
+  remembers(batchId: string, now: number): boolean {
+    return (this.batches.get(batchId)?.until ?? -Infinity) > now;
+  }
+
+  enqueue(
+    { id, digest, answer, bodies, rememberMs }: EnqueueBatch,
+    now: number,
+    refusal: 'PARTITIONS_CHANGED' | 'QUEUE_FULL' | undefined,
+  ): EnqueueResult {
+    const known = this.batches.get(id);
+    if (known !== undefined && known.until > now) {
+      if (known.digest !== digest) return { outcome: 'refused', reason: 'BATCH_ID_REUSED' };
+      this.duplicateBatches++;
+      return { outcome: 'duplicate', answer: known.answer };
+    }
+    if (refusal !== undefined) return { outcome: 'refused', reason: refusal };
+    this.batches.set(id, { digest, answer, until: now + rememberMs });
+    this.enqueued += bodies.length;
+    for (const body of bodies) {
+      const fresh = { body, attempts: 0, crashes: 0, firstFailureAt: 0 };
+      this.pending.push({ ...fresh, place: ++this.lastPlace });
+    }
+    return { outcome: 'queued' };
+  }
+
+  /** Returns whether it made a lease. */
+  receive(request: ReceiveRequest, now: number): boolean {
+    const { leaseId, leaseMs } = request;
+    if (this.leases.has(leaseId)) return false;
+    const taken = this.take(request, now);
+    if (taken.items.length === 0) return false;
+    this.leases.set(leaseId, { ...taken, expiresAt: now + leaseMs });
+    return true;
+  }
+
+  answer(partition: number, leaseId: string, now: number): Received {
+    const items = this.leases.get(leaseId)?.items;
+    const nextDue = this.delayed[0]?.dueAt;
+    const deliveries = items?.map(({ body, attempts, crashes, firstFailureAt }) => {
+      return { body, attempts, crashes, firstFailureAt };
+    });
+    return {
+      isolatedWaiting: this.isolated.length > 0,
+      ...(deliveries && {
+        lease: { partition, id: leaseId, size: deliveries.length, deliveries },
+      }),
+      ...(nextDue !== undefined && { nextDueMs: Math.max(0, nextDue - now) }),
+    };
+  }
+
+  /** @throws PipelineError LEASE_LOST */
+  lease({ id }: LeaseRef): HeldLease {
+    const held = this.leases.get(id);
+    if (held === undefined) throw new PipelineError('LEASE_LOST', `lease ${id} is not held`);
+    return held;
+  }
+
+  settle(ref: LeaseRef, exceptions: readonly SettleException[], now: number): void {
+    const { kind, items } = this.lease(ref);
+    this.leases.delete(ref.id);
+    const released: Waiting[] = [];
+    for (const exception of this.inOrderOfTies(exceptions)) {
+      const item = items[exception.index] as Waiting;
+      if (exception.outcome === 'retry') this.delay(item, exception.delayMs, now);
+    }
+    for (const exception of exceptions) {
+      const item = items[exception.index] as Waiting;
+      if (exception.outcome === 'release') released.push(item);
+      if (exception.outcome === 'dead') {
+        const { reason, error, handler } = exception;
+        this.dead.push({ body: item.body, reason, error, handler, attempts: item.attempts + 1 });
+      }
+    }
+    this.processed += items.length - exceptions.length;
+    this.giveBack(kind, released);
+  }
+
+  release(ref: LeaseRef): void {
+    const { kind, items } = this.lease(ref);
+    this.leases.delete(ref.id);
+    this.giveBack(kind, items);
+  }
+
+  reclaim({ maxLeases, maxCrashes }: ReclaimLimits, now: number): Reclaimed {
+    const total = { leases: 0, events: 0, dead: 0 };
+    const expired = [...this.leases].filter(([, { expiresAt }]) => expiresAt <= now);
+    expired.sort(([, one], [, other]) => one.expiresAt - other.expiresAt);
+    for (const [id, { kind, items }] of expired.slice(0, maxLeases)) {
+      this.leases.delete(id);
+      this.expiredLeases++;
+      total.leases++;
+      total.events += items.length;
+      if (kind === 'isolated') total.dead += this.crashed(items[0] as Waiting, maxCrashes, now);
+      else this.suspectHalves(items);
+    }
+    return total;
+  }
+
+  stats(): QueueStats {
+    const { pending, groups, isolated, leases, delayed, dead } = this;
+    const { enqueued, processed, retried, expiredLeases, duplicateBatches } = this;
+    return {
+      enqueued,
+      processed,
+      retried,
+      expiredLeases,
+      duplicateBatches,
+      pending: pending.length,
+      suspect: groups.flat().length + isolated.length,
+      leased: [...leases.values()].flatMap(({ items }) => items).length,
+      delayed: delayed.length,
+      dead: dead.length,
+      purged: 0,
+      leases: leases.size,
+      bytes: bytesOf(this.held()),
+      ...(pending[0] === undefined ? {} : { oldestPending: pending[0].body }),
+    };
+  }
+
+  private take(
+    { isolated, maxEvents, maxBytes }: ReceiveRequest,
+    now: number,
+  ): { kind: LeaseKind; items: Waiting[] } {
+    if (isolated === 'only') return { kind: 'isolated', items: this.isolated.splice(0, 1) };
+    const hasPending = this.pending.length > 0;
+    const [group] = this.groups;
+    if (group !== undefined && (!hasPending || this.suspectTurns++ % 2 === 0)) {
+      const items = takeFitting(group, maxEvents, maxBytes, []);
+      if (group.length === 0) this.groups.shift();
+      return { kind: 'suspect', items };
+    }
+    const share = hasPending ? 2 : 1;
+    const items: Waiting[] = [];
+    const due = this.delayed.filter(({ dueAt = 0 }) => dueAt <= now);
+    takeFitting(due, Math.ceil(maxEvents / share), Math.ceil(maxBytes / share), items);
+    this.delayed.splice(0, items.length);
+    if (bytesOf(items) < maxBytes) takeFitting(this.pending, maxEvents, maxBytes, items);
+    return { kind: 'pending', items };
+  }
+
+  private inOrderOfTies(exceptions: readonly SettleException[]): readonly SettleException[] {
+    if (this.manner === 'embedded') return exceptions;
+    return [...exceptions].sort((one, other) => (`${one.index}` < `${other.index}` ? -1 : 1));
+  }
+
+  private delay(item: Waiting, delayMs: number, now: number): void {
+    const { body, crashes, attempts, firstFailureAt } = item;
+    insert(this.delayed, {
+      body,
+      crashes,
+      attempts: attempts + 1,
+      firstFailureAt: firstFailureAt || now,
+      dueAt: now + delayMs,
+      place: ++this.lastPlace,
+    });
+    this.retried++;
+  }
+
+  private suspectHalves(items: readonly Waiting[]): void {
+    const half = Math.ceil(items.length / 2);
+    for (const part of [items.slice(0, half), items.slice(half)]) {
+      const suspects = part.map((item) => this.last(item));
+      if (suspects.length > 1) this.groups.push(suspects);
+      else this.isolated.push(...suspects);
+    }
+  }
+
+  /** Returns 1 when it makes a dead letter. */
+  private crashed(item: Waiting, maxCrashes: number, now: number): number {
+    const crashes = item.crashes + 1;
+    if (crashes < maxCrashes) {
+      const firstFailureAt = item.firstFailureAt || now;
+      this.isolated.push({ ...this.last(item), crashes, firstFailureAt });
+      return 0;
+    }
+    this.dead.push({
+      body: item.body,
+      reason: 'crashed-worker',
+      error: `crashed ${crashes} times`,
+      handler: '',
+      attempts: item.attempts,
+    });
+    return 1;
+  }
+
+  private giveBack(kind: LeaseKind, given: readonly Waiting[]): void {
+    if (given.length === 0) return;
+    const items = this.manner === 'embedded' ? given : this.inFront(given);
+    if (kind === 'suspect') return insert(this.groups, [...items], ([first]) => first as Waiting);
+    for (const item of items) {
+      if (kind === 'isolated') insert(this.isolated, item);
+      else insert(item.dueAt === undefined ? this.pending : this.delayed, item);
+    }
+  }
+
+  /** With places before those of all that wait. */
+  private inFront(items: readonly Waiting[]): Waiting[] {
+    this.firstPlace -= items.length;
+    return items.map((item, index) => placed(item, this.firstPlace + index));
+  }
+
+  private last(item: Waiting): Waiting {
+    return placed(item, ++this.lastPlace);
+  }
 }
 
-/** One waiter at a time, as with tokens: a receive that leaves events behind wakes the next. */
-export function wake(partition: Partition): void {
-  const [waiter] = partition.waiters;
-  if (waiter === undefined) return;
-  partition.waiters.delete(waiter);
-  waiter();
+/** Forgets when a retry fell due. */
+function placed({ body, attempts, crashes, firstFailureAt }: Waiting, place: number): Waiting {
+  return { body, attempts, crashes, firstFailureAt, place };
 }

@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { queueModelProperty } from './model-run';
+import { modelRuns } from './model-runs';
 import type { EngineUnderModel } from './queue-under-model';
-
-/** How many runs `npm test` makes; more where FAULT_RUNS asks for more. */
-export function modelRuns(usual: number): number {
-  const wanted = Number(process.env['FAULT_RUNS'] ?? 0);
-  return Number.isSafeInteger(wanted) && wanted > usual ? wanted : usual;
-}
 
 const MS_A_RUN = 1_000;
 

@@ -56,7 +56,7 @@ export class EnqueueCommand extends QueueCommand {
     const sizes = this.batches.map(({ fillings, again }) =>
       again === undefined ? fillings.length : `${fillings.length} again ${again}`,
     );
-    return `enqueue(${sizes.join(', ')})${this.isReplyLost ? ' twice' : ''}`;
+    return `enqueue(${sizes.join(' + ')})${this.isReplyLost ? ' twice' : ''}`;
   }
 }
 

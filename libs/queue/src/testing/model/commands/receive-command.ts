@@ -39,7 +39,7 @@ export class ReceiveCommand extends QueueCommand {
   override toString(): string {
     const { worker, maxEvents, maxBytes, isolated, isReplyLost } = this.call;
     const again = isReplyLost ? ' twice' : '';
-    return `w${worker} receive(${isolated}, ${maxEvents} events, ${maxBytes} bytes)${again}`;
+    return `w${worker} receive(${isolated} ${maxEvents} events ${maxBytes} bytes)${again}`;
   }
 }
 

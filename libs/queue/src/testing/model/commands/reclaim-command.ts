@@ -24,7 +24,7 @@ export class ReclaimCommand extends QueueCommand {
   }
 
   override toString(): string {
-    return this.maxLeases < ALL ? `reclaim(${this.maxLeases})` : 'reclaim(all, by two)';
+    return this.maxLeases < ALL ? `reclaim(${this.maxLeases})` : 'reclaim(all by two)';
   }
 }
 

@@ -48,7 +48,7 @@ export class SettleCommand extends QueueCommand {
 
   override toString(): string {
     const { worker, lease, isReplyLost } = this.call;
-    const outcomes = this.call.named.map(({ at, outcome }) => `${at} ${outcome}`).join(', ');
+    const outcomes = this.call.named.map(({ at, outcome }) => `${at} ${outcome}`).join(' + ');
     return `w${worker} settle(lease ${lease}: ${outcomes})${isReplyLost ? ' twice' : ''}`;
   }
 

@@ -110,7 +110,7 @@ describe('what another worker left behind', () => {
       await scene.advance(2 * LEASE_MS);
     }
     await scene.advance(2 * LEASE_MS);
-    expect(scene.memory.deadLetters()).toMatchObject([
+    expect(scene.memory.deadLettersIn()).toMatchObject([
       { body: `{"n":${poison}}`, reason: 'crashed-worker' },
     ]);
     expect(seen.sort((a, b) => a - b)).toEqual(range(1, 40).filter((n) => n !== poison));

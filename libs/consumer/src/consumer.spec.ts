@@ -131,7 +131,7 @@ describe('a consumer', () => {
       { retryPolicy: { maxAttempts: 4, baseDelayMs: 100, maxDelayMs: 1_000 } },
     );
     await scene.advance(LONG);
-    expect(scene.memory.deadLetters()).toMatchObject([
+    expect(scene.memory.deadLettersIn()).toMatchObject([
       { body: '{"n":2}', reason: 'permanent-error', error: 'for good', handler: '*', attempts: 1 },
       { body: '{no json', reason: 'undecodable', handler: '' },
       { body: '{"n":1}', reason: 'attempts-exhausted', error: 'each time', attempts: 4 },

@@ -6,6 +6,7 @@ import {
   type ReceiveRequest,
   type SettleException,
 } from './queue';
+import { MAX_DEAD_LETTERS, type DeadLetterPageRequest } from './dead-letters';
 import { MAX_PARTITIONS, type Partitioning } from './partitioning';
 
 /** What every engine refuses before it touches anything; a caller that sees one of these has a bug. */
@@ -72,6 +73,21 @@ export function checkExceptions(size: number, exceptions: readonly SettleExcepti
     if (exception.outcome === 'retry' && !(exception.delayMs >= 0)) refuse('delayMs');
     last = index;
   }
+}
+
+/** Ids of dead letters, in the form of the engine. */
+export function checkLetterIds(ids: readonly string[], form: RegExp): void {
+  if (ids.length > MAX_DEAD_LETTERS) refuse(`${ids.length} dead letters at once`);
+  for (const id of ids)
+    if (!form.test(id)) refuse(`"${id.slice(0, 64)}" is no id of a dead letter`);
+}
+
+export function checkLetterPage(request: DeadLetterPageRequest, form: RegExp): void {
+  const { after, upTo, maxLetters, maxBytes } = request;
+  if (!isCount(maxLetters) || maxLetters > MAX_DEAD_LETTERS) refuse(`maxLetters ${maxLetters}`);
+  if (!isCount(maxBytes)) refuse(`maxBytes ${maxBytes}`);
+  const bounds = [after, upTo].filter((id) => id !== undefined);
+  checkLetterIds(bounds, form);
 }
 
 function isCount(value: number): boolean {

@@ -1,4 +1,5 @@
 export * from './batch-routing';
+export * from './dead-letters';
 export * from './partition-of';
 export * from './partitioning';
 export * from './queue';

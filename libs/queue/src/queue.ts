@@ -1,3 +1,4 @@
+import type { DeadLetters } from './dead-letters';
 import type { Partitioning } from './partitioning';
 
 /**
@@ -17,6 +18,9 @@ import type { Partitioning } from './partitioning';
  * QUEUE_CORRUPT.
  */
 export interface Queue {
+  /** Events that were given up: to be looked at, put back or dropped. See {@link DeadLetters}. */
+  readonly deadLetters: DeadLetters;
+
   /**
    * How many partitions there are: partition numbers run from 0 to this, exclusive. As last heard:
    * a change by another process is noticed within a few seconds.

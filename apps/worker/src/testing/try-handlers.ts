@@ -65,7 +65,7 @@ async function tryHandlers(path: string, bodies: readonly string[]): Promise<Han
     types: [...handlers.keys()],
     processed,
     retried,
-    dead: queue.deadLetters().map(({ body, reason, error }) => ({ body, reason, error })),
+    dead: queue.deadLettersIn().map(({ body, reason, error }) => ({ body, reason, error })),
     lines: sink.lines,
   };
 }

@@ -1,7 +1,7 @@
 import { PipelineError } from '@event-pipeline/runtime';
-import type { Partitioning, Queue } from '@event-pipeline/queue';
+import type { DeadLetters, Partitioning, Queue } from '@event-pipeline/queue';
 
-type Method = Exclude<keyof Queue, 'partitionCount' | 'partitioning' | 'close'>;
+type Method = Exclude<keyof Queue, 'partitionCount' | 'partitioning' | 'deadLetters' | 'close'>;
 type Call<M extends Method> = {
   readonly arguments: Parameters<Queue[M]>;
   /** Makes the call to the queue behind. */
@@ -28,6 +28,9 @@ export class InterceptedQueue implements Queue {
     return this.calls.filter((call) => call.method === method).map((call) => call.arguments);
   }
 
+  get deadLetters(): DeadLetters {
+    return this.inner.deadLetters;
+  }
   partitionCount(): number {
     return this.inner.partitionCount();
   }

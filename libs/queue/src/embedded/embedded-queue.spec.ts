@@ -13,7 +13,7 @@ import {
   receive,
   take,
 } from '../testing';
-import type { DeadLetter } from './partition-records';
+import type { DeadLetterRecord } from './partition-records';
 import {
   countKeys,
   embeddedFolder,
@@ -264,7 +264,7 @@ describe('what is stored', () => {
     ]);
     const letter = await withEnvironment(folder, ({ db }) => {
       const [first] = [...db.getRange({ start: ['event_queue', 0, 'dead'] })];
-      return JSON.parse(String(first?.value)) as DeadLetter;
+      return JSON.parse(String(first?.value)) as DeadLetterRecord;
     });
     expect(letter).toMatchObject({
       body: event(1),

@@ -26,6 +26,7 @@ import type {
 import type { Partitioning } from '../partitioning';
 import { checkLeaseMs, checkOutcomes, checkReclaim } from './check-embedded';
 import type { DiskRoom } from './disk-room';
+import { EmbeddedDeadLetters } from './embedded-dead-letters';
 import { EmbeddedPartitions } from './embedded-partitions';
 import { enqueueBatches, measure, pack } from './enqueue-batches';
 import { Environment } from './environment';
@@ -91,6 +92,7 @@ export async function openEmbeddedQueue(
  * the same: a caller that asks again and again would otherwise keep it from ever turning.
  */
 class EmbeddedQueue implements Queue {
+  readonly deadLetters: EmbeddedDeadLetters;
   private readonly watches = new Map<number, EventWatch>();
 
   constructor(
@@ -98,7 +100,12 @@ class EmbeddedQueue implements Queue {
     private readonly options: EmbeddedQueueOptions,
     private readonly dependencies: EmbeddedQueueDependencies,
     private readonly partitions: EmbeddedPartitions,
-  ) {}
+  ) {
+    this.deadLetters = new EmbeddedDeadLetters(environment, (partition) => {
+      this.checkPartition(partition);
+      return this.records(partition);
+    });
+  }
 
   partitionCount(): number {
     return this.partitions.count;

@@ -24,7 +24,7 @@ import type { Key } from 'lmdb';
  * [q, p, 'isolated', g]               a suspect that came back alone: its run, JSON
  * [q, p, 'lease', id]                 LeaseRecord, JSON
  * [q, p, 'deadline', ms, id]          empty; leases by the time they run out
- * [q, p, 'dead', n]                   DeadLetter, JSON
+ * [q, p, 'dead', n]                   DeadLetterRecord, JSON; n is its id
  * [q, p, 'batch', id]                 a batch that was queued: expiry (ms, f64), digest, \n, answer
  * [q, p, 'expiry', ms, n]             batch ids, JSON, to be forgotten from `ms` on
  */
@@ -36,6 +36,12 @@ const END = '~';
 export interface KeyRange {
   readonly start: Key[];
   readonly end: Key[];
+}
+
+/** Both included; absent: without a bound. */
+export interface NumberRange {
+  readonly from?: number;
+  readonly upTo?: number;
 }
 
 export function queueKey(queue: string): Key {
@@ -97,10 +103,13 @@ export class PartitionKeys {
     return [this.queue, this.partition, 'expiry', ms, entry];
   }
 
-  /** Every key of a kind, or those whose first number is at most `upTo`, a whole number. */
-  range(kind: RangedKind, upTo?: number): KeyRange {
-    const start: Key[] = [this.queue, this.partition, kind];
-    return { start, end: [...start, upTo === undefined ? END : upTo + 1] };
+  /** Every key of a kind, or those whose first number is within `from` and `upTo`, whole numbers. */
+  range(kind: RangedKind, { from, upTo }: NumberRange = {}): KeyRange {
+    const kinds: Key[] = [this.queue, this.partition, kind];
+    return {
+      start: from === undefined ? kinds : [...kinds, from],
+      end: [...kinds, upTo === undefined ? END : upTo + 1],
+    };
   }
 }
 

@@ -2,7 +2,7 @@ import { PipelineError } from '@event-pipeline/runtime';
 import type { Key, RootDatabase } from 'lmdb';
 import type { DeadReason } from '../queue';
 import { EventChunk } from './event-chunk';
-import { PartitionKeys, type RangedKind } from './layout';
+import { PartitionKeys, type NumberRange, type RangedKind } from './layout';
 import { emptyState, parseState, type PartitionState } from './partition-state';
 
 /** Events `from` up to, not including, `to` of a chunk. */
@@ -32,7 +32,8 @@ export interface LeaseRecord {
   readonly runs: readonly LeasedRun[];
 }
 
-export interface DeadLetter {
+/** A dead letter as it is stored; its id is in its key. */
+export interface DeadLetterRecord {
   readonly body: string;
   readonly reason: DeadReason;
   readonly error: string;
@@ -113,6 +114,25 @@ export class PartitionRecords {
     return value === undefined ? undefined : (JSON.parse(value.toString()) as LeaseRecord);
   }
 
+  deadLetter(letter: number): DeadLetterRecord | undefined {
+    const value = this.view(this.keys.dead(letter));
+    return value === undefined ? undefined : parseDeadLetter(value);
+  }
+
+  /** The entry of a kind with the highest number. */
+  last(kind: RangedKind): Entry | undefined {
+    const { start, end } = this.keys.range(kind);
+    for (const { key, value } of this.db.getRange({
+      start: end,
+      end: start,
+      reverse: true,
+      limit: 1,
+    })) {
+      return { place: (key as Key[]).slice(KIND_END), value: asBuffer(value) };
+    }
+    return undefined;
+  }
+
   batch(id: string): BatchRecord | undefined {
     const value = this.view(this.keys.batch(id));
     if (value === undefined) return undefined;
@@ -132,11 +152,11 @@ export class PartitionRecords {
   }
 
   /**
-   * The entries of a kind in their order; with `upTo` only those numbered no higher. Nothing may be
-   * written until the last one that is wanted was read.
+   * The entries of a kind in their order, or those of them that are numbered within the range. Nothing
+   * may be written until the last one that is wanted was read.
    */
-  *each(kind: RangedKind, upTo?: number): Generator<Entry> {
-    for (const { key, value } of this.db.getRange(this.keys.range(kind, upTo))) {
+  *each(kind: RangedKind, range?: NumberRange): Generator<Entry> {
+    for (const { key, value } of this.db.getRange(this.keys.range(kind, range))) {
       yield { place: (key as Key[]).slice(KIND_END), value: asBuffer(value) };
     }
   }
@@ -144,7 +164,7 @@ export class PartitionRecords {
   /** The first entries of a kind, at most `limit`. */
   first(kind: RangedKind, limit: number, upTo?: number): Entry[] {
     const entries: Entry[] = [];
-    for (const entry of this.each(kind, upTo)) {
+    for (const entry of this.each(kind, upTo === undefined ? {} : { upTo })) {
       if (entries.push(entry) >= limit) break;
     }
     return entries;
@@ -204,6 +224,10 @@ export function numberIn({ value }: Entry): number {
 
 export function parseRuns({ value }: Entry): Run[] {
   return JSON.parse(value.toString()) as Run[];
+}
+
+export function parseDeadLetter(value: Buffer): DeadLetterRecord {
+  return JSON.parse(value.toString()) as DeadLetterRecord;
 }
 
 export function sizeOfRuns(runs: readonly Run[]): number {

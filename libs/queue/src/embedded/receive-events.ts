@@ -151,7 +151,7 @@ function* pendingRuns(records: PartitionRecords): Generator<LeasedRun> {
 }
 
 function* dueRuns(records: PartitionRecords, now: number): Generator<LeasedRun> {
-  for (const entry of records.each('delayed', Math.floor(now))) {
+  for (const entry of records.each('delayed', { upTo: Math.floor(now) })) {
     const [due = 0, chunk = 0, from = 0] = numbersOf(entry);
     yield { chunk, from, to: numberIn(entry), due };
   }

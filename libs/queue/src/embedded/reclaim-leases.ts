@@ -1,6 +1,6 @@
 import type { Delivery, Reclaimed, ReclaimLimits } from '../queue';
 import { forgetBatches } from './batch-memory';
-import { putDeadLetter } from './dead-letters';
+import { putDeadLetter } from './put-dead-letter';
 import { encodeChunk } from './event-chunk';
 import { endLease } from './give-back';
 import { sizeOfRuns, type LeaseRecord, type PartitionRecords, type Run } from './partition-records';

@@ -1,5 +1,5 @@
 import type { Delivery, SettleException } from '../queue';
-import { putDeadLetter } from './dead-letters';
+import { putDeadLetter } from './put-dead-letter';
 import { chunkEnds, encodeChunk } from './event-chunk';
 import { endLease, giveBack } from './give-back';
 import type { LeaseRecord, LeasedRun, PartitionRecords } from './partition-records';

@@ -25,6 +25,7 @@ import {
 } from '../queue';
 import type { Partitioning } from '../partitioning';
 import type { RedisLocation } from '../redis-location';
+import { RedisDeadLetters } from './redis-dead-letters';
 import { OrphanScrub } from './orphan-scrub';
 import { PartitionTable } from './partition-table';
 import { partitionKeys, type PartitionKeys } from './redis-keys';
@@ -77,6 +78,7 @@ export async function openRedisQueue(
  * does and promises stands at the head of its script.
  */
 class RedisQueue implements Queue {
+  readonly deadLetters: RedisDeadLetters;
   private readonly links: RedisLinks;
   private readonly keys: PartitionKeys[] = [];
   private readonly partitions: PartitionTable;
@@ -96,6 +98,9 @@ class RedisQueue implements Queue {
     const onReady = () => void this.inspect();
     this.links = openRedisLinks(location, { name, commandTimeoutMs, onReady }, logger);
     this.partitions = new PartitionTable(this.links.commands, name, clock, logger);
+    this.deadLetters = new RedisDeadLetters(this.links.commands, (partition) =>
+      this.keysOf(partition),
+    );
     this.wakeup = new WakeupWait((key) => this.links.openWaiting(key), clock, commandTimeoutMs);
   }
 

@@ -1,4 +1,5 @@
 import { PipelineError } from '@event-pipeline/runtime';
+import type { DeadLetter, DeadLetterPage } from '../dead-letters';
 import type { Delivery, EnqueueBatch, EnqueueResult, QueueStats, Received } from '../queue';
 import type { Partitioning, PartitionEra } from '../partitioning';
 
@@ -70,6 +71,37 @@ function parseElement(element: unknown): Delivery {
 export function parseReclaimReply(reply: unknown): { events: number; deadEvents: number } {
   const [events, deadEvents] = listOf(reply, 'reclaim');
   return { events: Number(events), deadEvents: Number(deadEvents) };
+}
+
+export function parseDeadPageReply(reply: unknown): DeadLetterPage {
+  const [entries, full] = listOf(reply, 'dead letters');
+  const letters = listOf(entries, 'dead letters').map(parseDeadLetter);
+  const last = letters.at(-1);
+  return { letters, ...(Number(full) > 0 && last !== undefined ? { next: last.id } : {}) };
+}
+
+/** An entry of the stream as XRANGE has it. */
+export function parseDeadLetter(entry: unknown): DeadLetter {
+  const [id, fields] = listOf(entry, 'dead letter');
+  const flat = listOf(fields, 'dead letter').map(String);
+  const named = new Map<string, string>();
+  for (let i = 0; i + 1 < flat.length; i += 2) named.set(flat[i] ?? '', flat[i + 1] ?? '');
+  return {
+    id: String(id),
+    body: named.get('body') ?? '',
+    reason: named.get('reason') ?? '',
+    error: named.get('error') ?? '',
+    handler: named.get('handler') ?? '',
+    attempts: Number(named.get('attempts')),
+    crashes: Number(named.get('crashes')),
+    firstFailureAt: Number(named.get('first')),
+    diedAt: Number(named.get('last')),
+  };
+}
+
+/** What became of each of `ids`, for redrive and purge. */
+export function parseMovedReply(reply: unknown): readonly boolean[] {
+  return listOf(reply, 'dead letters moved').map((moved) => Number(moved) > 0);
 }
 
 export function parseStatsReply(reply: unknown): QueueStats {

@@ -1,16 +1,20 @@
 import { createHash } from 'node:crypto';
 import adoptLease from './scripts/adopt-lease.lua';
 import concludePartitions from './scripts/conclude-partitions.lua';
+import deadLetterEntries from './scripts/dead-letter-entries.lua';
 import element from './scripts/element.lua';
 import enqueue from './scripts/enqueue.lua';
 import expiredLeases from './scripts/expired-leases.lua';
 import extend from './scripts/extend.lua';
 import giveBack from './scripts/give-back.lua';
+import listDead from './scripts/list-dead.lua';
 import partitionGate from './scripts/partition-gate.lua';
 import partitioning from './scripts/partitioning.lua';
 import proposePartitions from './scripts/propose-partitions.lua';
+import purge from './scripts/purge.lua';
 import receive from './scripts/receive.lua';
 import reclaim from './scripts/reclaim.lua';
+import redrive from './scripts/redrive.lua';
 import release from './scripts/release.lua';
 import remembers from './scripts/remembers.lua';
 import settle from './scripts/settle.lua';
@@ -44,6 +48,9 @@ export const redisScripts = {
   expiredLeases: script('expired-leases', READ, expiredLeases),
   adoptLease: script('adopt-lease', DRAIN, adoptLease),
   reclaim: script('reclaim', DRAIN, reclaim),
+  listDead: script('list-dead', READ, deadLetterEntries, listDead),
+  redrive: script('redrive', DRAIN, deadLetterEntries, redrive),
+  purge: script('purge', DRAIN, deadLetterEntries, purge),
   stats: script('stats', READ, stats),
   remembers: script('remembers', READ, remembers),
   partitioning: script('partitioning', READ, partitioning),

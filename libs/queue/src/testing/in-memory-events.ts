@@ -1,5 +1,3 @@
-import type { DeadReason } from '../queue';
-
 /** An event as it lies in the queue. */
 export interface Item {
   readonly body: string;
@@ -10,6 +8,8 @@ export interface Item {
 
 /** An event that waits to be handed out; smaller places come first. */
 export interface Waiting extends Item {
+  /** Rises with each event that is stored: new, or again with other counts. */
+  readonly stored: number;
   readonly place: number;
   /** Of a retry: when it falls due, Unix ms. Earlier ones come first, then smaller places. */
   readonly dueAt?: number;
@@ -20,16 +20,8 @@ export type LeaseKind = 'pending' | 'suspect' | 'isolated';
 export interface HeldLease {
   readonly kind: LeaseKind;
   readonly items: readonly Waiting[];
+  readonly handedOutAt: number;
   expiresAt: number;
-}
-
-/** A dead letter, as the tests look at it. */
-export interface DeadLetter {
-  readonly body: string;
-  readonly reason: DeadReason;
-  readonly error: string;
-  readonly handler: string;
-  readonly attempts: number;
 }
 
 export function bytesOf(events: readonly { readonly body: string }[]): number {

@@ -1,5 +1,6 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import type {
+  Delivery,
   EnqueueBatch,
   EnqueueResult,
   LeaseRef,
@@ -10,11 +11,11 @@ import type {
   ReclaimLimits,
   SettleException,
 } from '../queue';
+import { Graveyard } from './in-memory-dead-letters';
 import {
   bytesOf,
   insert,
   takeFitting,
-  type DeadLetter,
   type HeldLease,
   type LeaseKind,
   type Waiting,
@@ -36,7 +37,7 @@ export type Manner = 'redis' | 'embedded';
  * and no storage. The reference that the model tests hold the engines to.
  */
 export class InMemoryPartition {
-  readonly dead: DeadLetter[] = [];
+  readonly dead = new Graveyard();
   private readonly pending: Waiting[] = [];
   private readonly groups: Waiting[][] = [];
   private readonly isolated: Waiting[] = [];
@@ -45,6 +46,7 @@ export class InMemoryPartition {
   private readonly batches = new Map<string, { digest: string; answer: string; until: number }>();
   private enqueued = 0;
   private processed = 0;
+  private purged = 0;
   private retried = 0;
   private expiredLeases = 0;
   private duplicateBatches = 0;
@@ -58,7 +60,7 @@ export class InMemoryPartition {
   held(): { readonly body: string }[] {
     const leased = [...this.leases.values()].flatMap(({ items }) => items);
     const waiting = [...this.pending, ...this.groups.flat(), ...this.isolated, ...this.delayed];
-    return [...waiting, ...leased, ...this.dead];
+    return [...waiting, ...leased, ...this.dead.letters];
   }
 
   /** Whether a receive that passes isolated suspects by would find something. */
@@ -84,11 +86,22 @@ export class InMemoryPartition {
     if (refusal !== undefined) return { outcome: 'refused', reason: refusal };
     this.batches.set(id, { digest, answer, until: now + rememberMs });
     this.enqueued += bodies.length;
-    for (const body of bodies) {
-      const fresh = { body, attempts: 0, crashes: 0, firstFailureAt: 0 };
-      this.pending.push({ ...fresh, place: ++this.lastPlace });
-    }
+    for (const body of bodies) this.append(body);
     return { outcome: 'queued' };
+  }
+
+  /** Puts a dead letter back at the end of the line; false where it is gone. */
+  redrive(id: string): boolean {
+    const letter = this.dead.takeOut(id);
+    if (letter !== undefined) this.append(letter.body);
+    return letter !== undefined;
+  }
+
+  /** Drops a dead letter; false where it is gone. */
+  purge(id: string): boolean {
+    const isThere = this.dead.takeOut(id) !== undefined;
+    if (isThere) this.purged++;
+    return isThere;
   }
 
   /** Returns whether it made a lease. */
@@ -97,20 +110,23 @@ export class InMemoryPartition {
     if (this.leases.has(leaseId)) return false;
     const taken = this.take(request, now);
     if (taken.items.length === 0) return false;
-    this.leases.set(leaseId, { ...taken, expiresAt: now + leaseMs });
+    this.leases.set(leaseId, { ...taken, handedOutAt: now, expiresAt: now + leaseMs });
     return true;
   }
 
   answer(partition: number, leaseId: string, now: number): Received {
-    const items = this.leases.get(leaseId)?.items;
+    const held = this.leases.get(leaseId);
     const nextDue = this.delayed[0]?.dueAt;
-    const deliveries = items?.map(({ body, attempts, crashes, firstFailureAt }) => {
-      return { body, attempts, crashes, firstFailureAt };
-    });
     return {
       isolatedWaiting: this.isolated.length > 0,
-      ...(deliveries && {
-        lease: { partition, id: leaseId, size: deliveries.length, deliveries },
+      ...(held && {
+        lease: {
+          partition,
+          id: leaseId,
+          size: held.items.length,
+          handedOutAt: held.handedOutAt,
+          deliveries: held.items.map(toDelivery),
+        },
       }),
       ...(nextDue !== undefined && { nextDueMs: Math.max(0, nextDue - now) }),
     };
@@ -129,14 +145,15 @@ export class InMemoryPartition {
     const released: Waiting[] = [];
     for (const exception of this.inOrderOfTies(exceptions)) {
       const item = items[exception.index] as Waiting;
-      if (exception.outcome === 'retry') this.delay(item, exception.delayMs, now);
+      const { outcome } = exception;
+      if (outcome === 'retry') this.retry(item, now + exception.delayMs, now);
+      if (outcome === 'defer') this.delay(item, now + exception.delayMs);
     }
     for (const exception of exceptions) {
       const item = items[exception.index] as Waiting;
       if (exception.outcome === 'release') released.push(item);
       if (exception.outcome === 'dead') {
-        const { reason, error, handler } = exception;
-        this.dead.push({ body: item.body, reason, error, handler, attempts: item.attempts + 1 });
+        this.dead.bury({ ...item, attempts: item.attempts + 1 }, exception, now);
       }
     }
     this.processed += items.length - exceptions.length;
@@ -166,10 +183,11 @@ export class InMemoryPartition {
 
   stats(): QueueStats {
     const { pending, groups, isolated, leases, delayed, dead } = this;
-    const { enqueued, processed, retried, expiredLeases, duplicateBatches } = this;
+    const { enqueued, processed, purged, retried, expiredLeases, duplicateBatches } = this;
     return {
       enqueued,
       processed,
+      purged,
       retried,
       expiredLeases,
       duplicateBatches,
@@ -177,8 +195,7 @@ export class InMemoryPartition {
       suspect: groups.flat().length + isolated.length,
       leased: [...leases.values()].flatMap(({ items }) => items).length,
       delayed: delayed.length,
-      dead: dead.length,
-      purged: 0,
+      dead: dead.letters.length,
       leases: leases.size,
       bytes: bytesOf(this.held()),
       ...(pending[0] === undefined ? {} : { oldestPending: pending[0].body }),
@@ -211,17 +228,22 @@ export class InMemoryPartition {
     return [...exceptions].sort((one, other) => (`${one.index}` < `${other.index}` ? -1 : 1));
   }
 
-  private delay(item: Waiting, delayMs: number, now: number): void {
-    const { body, crashes, attempts, firstFailureAt } = item;
-    insert(this.delayed, {
-      body,
-      crashes,
-      attempts: attempts + 1,
-      firstFailureAt: firstFailureAt || now,
-      dueAt: now + delayMs,
-      place: ++this.lastPlace,
-    });
+  private append(body: string): void {
+    const stored = ++this.lastPlace;
+    const fresh = { attempts: 0, crashes: 0, firstFailureAt: 0 };
+    this.pending.push({ body, ...fresh, stored, place: stored });
+  }
+
+  private retry(item: Waiting, dueAt: number, now: number): void {
+    const { attempts, firstFailureAt } = item;
+    const counts = { attempts: attempts + 1, firstFailureAt: firstFailureAt || now };
+    this.delay({ ...item, ...counts, stored: ++this.lastPlace }, dueAt);
     this.retried++;
+  }
+
+  private delay(item: Waiting, dueAt: number): void {
+    const place = this.manner === 'embedded' ? item.stored : ++this.lastPlace;
+    insert(this.delayed, { ...item, dueAt, place });
   }
 
   private suspectHalves(items: readonly Waiting[]): void {
@@ -235,19 +257,19 @@ export class InMemoryPartition {
 
   /** Returns 1 when it makes a dead letter. */
   private crashed(item: Waiting, maxCrashes: number, now: number): number {
-    const crashes = item.crashes + 1;
+    const crashed = {
+      ...item,
+      crashes: item.crashes + 1,
+      firstFailureAt: item.firstFailureAt || now,
+      stored: ++this.lastPlace,
+    };
+    const { crashes } = crashed;
     if (crashes < maxCrashes) {
-      const firstFailureAt = item.firstFailureAt || now;
-      this.isolated.push({ ...this.last(item), crashes, firstFailureAt });
+      this.isolated.push(this.last(crashed));
       return 0;
     }
-    this.dead.push({
-      body: item.body,
-      reason: 'crashed-worker',
-      error: `crashed ${crashes} times`,
-      handler: '',
-      attempts: item.attempts,
-    });
+    const error = `the worker ended ${crashes} times with this event alone in hand`;
+    this.dead.bury(crashed, { reason: 'crashed-worker', error, handler: '' }, now);
     return 1;
   }
 
@@ -273,6 +295,10 @@ export class InMemoryPartition {
 }
 
 /** Forgets when a retry fell due. */
-function placed({ body, attempts, crashes, firstFailureAt }: Waiting, place: number): Waiting {
-  return { body, attempts, crashes, firstFailureAt, place };
+function placed({ dueAt: _, ...item }: Waiting, place: number): Waiting {
+  return { ...item, place };
+}
+
+function toDelivery({ body, attempts, crashes, firstFailureAt }: Waiting): Delivery {
+  return { body, attempts, crashes, firstFailureAt };
 }

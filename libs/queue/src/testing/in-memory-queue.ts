@@ -23,7 +23,9 @@ import type {
   SettleException,
 } from '../queue';
 import type { Partitioning } from '../partitioning';
-import { bytesOf, type DeadLetter } from './in-memory-events';
+import type { DeadLetter } from '../dead-letters';
+import { InMemoryDeadLetters } from './in-memory-dead-letters';
+import { bytesOf } from './in-memory-events';
 import type { InMemoryPartition, Manner } from './in-memory-partition';
 import { InMemoryPartitioning } from './in-memory-partitioning';
 
@@ -42,6 +44,10 @@ export interface InMemoryQueueOptions {
  * its.
  */
 export class InMemoryQueue implements Queue {
+  readonly deadLetters = new InMemoryDeadLetters(
+    (partition) => this.at(partition),
+    (partition) => this.wake(partition),
+  );
   private readonly partitions: InMemoryPartitioning;
   private readonly waiters = new Map<InMemoryPartition, Set<() => void>>();
 
@@ -66,9 +72,9 @@ export class InMemoryQueue implements Queue {
     this.partitions.resize(partitions);
   }
 
-  /** The dead letters of a partition, oldest first. */
-  deadLetters(partition = 0): readonly DeadLetter[] {
-    return this.at(partition).dead;
+  /** All dead letters of a partition at once, oldest first. */
+  deadLettersIn(partition = 0): readonly DeadLetter[] {
+    return this.at(partition).dead.letters;
   }
 
   async enqueue(

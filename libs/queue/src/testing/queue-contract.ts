@@ -1,3 +1,4 @@
+import { describeDeadLetterContract } from './contract/dead-letter-contract';
 import { describeDeliveryContract } from './contract/delivery-contract';
 import { describeEnqueueContract } from './contract/enqueue-contract';
 import { describePartitionContract } from './contract/partition-contract';
@@ -18,5 +19,6 @@ export function describeQueueContract(name: string, create: CreateQueueUnderTest
     describeReclaimContract(create);
     describeSharingContract(create);
     describePartitionContract(create);
+    describeDeadLetterContract(create);
   });
 }

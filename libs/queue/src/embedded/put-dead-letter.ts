@@ -1,9 +1,6 @@
-import type { DeadReason, Delivery } from '../queue';
-import type { DeadLetter, PartitionRecords } from './partition-records';
+import { MAX_ERROR_LENGTH, type DeadReason, type Delivery } from '../queue';
+import type { DeadLetterRecord, PartitionRecords } from './partition-records';
 import type { PartitionState } from './partition-state';
-
-/** Longest text of an error, and of a handler's name, that is kept. */
-const MAX_ERROR_LENGTH = 1_024;
 
 export interface Death {
   readonly reason: DeadReason;
@@ -19,7 +16,7 @@ export function putDeadLetter(
   event: Delivery,
   { reason, error, handler, now }: Death,
 ): void {
-  const letter: DeadLetter = {
+  const letter: DeadLetterRecord = {
     body: event.body,
     reason,
     error: error.slice(0, MAX_ERROR_LENGTH),

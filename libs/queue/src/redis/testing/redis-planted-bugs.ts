@@ -89,8 +89,8 @@ export const redisPlantedBugs: readonly PlantedBug[] = [
   bug('an attempt counts twice', 'settle', ['attempts = attempts + 1', 'attempts = attempts + 2']),
   bug('a retry is counted twice', 'settle', ["'retried', retried)", "'retried', 2 * retried)"]),
   bug('retries of one lease with the same body are one', 'settle', [
-    "ARGV[1] .. ':' .. index .. write",
-    "ARGV[1] .. ':' .. write",
+    "delayed, now + tonumber(ARGV[start + 2]),\n          ARGV[1] .. ':' .. index .. write",
+    "delayed, now + tonumber(ARGV[start + 2]),\n          ARGV[1] .. ':' .. write",
   ]),
   bug('a body ends at its zero byte when it is retried', 'settle', [
     "\\1', attempts, crashes, first) .. body",
@@ -101,6 +101,19 @@ export const redisPlantedBugs: readonly PlantedBug[] = [
     'if string.sub(known, 1, split - 1) == digest then',
     'if true then',
   ]),
+  bug('a deferred event counts an attempt', 'settle', [
+    'deferred = deferred + 1',
+    'deferred, attempts = deferred + 1, attempts + 1',
+  ]),
+  bug('a redriven event stays a dead letter', 'redrive', [
+    "redis.call('XDEL', KEYS[1], unpack(found))",
+    '',
+  ]),
+  bug('redrive drops the letter, and ends before it has queued the event', 'redrive', [
+    "redis.call('LPUSH', KEYS[2], unpack(bodies))",
+    '',
+  ]),
+  bug('purge forgets the bytes', 'purge', ["redis.call('HINCRBY', KEYS[2], 'bytes', -bytes)", '']),
   bug('suspects do not come back in halves', 'reclaim', [
     'push_suspects(1, half)\n  push_suspects(half + 1, count)',
     'push_suspects(1, count)',

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { deadLetterCommands } from './commands/dead-letter-command';
 import { enqueueCommands } from './commands/enqueue-command';
 import { lateCommands, leaseCommands } from './commands/lease-command';
 import {
@@ -33,7 +34,7 @@ export function queueModelProperty(engine: EngineUnderModel) {
       ...[receiveCommands, receiveCommands, receiveCommands, receiveCommands, receiveCommands],
       ...[settleCommands, settleCommands, settleCommands, leaseCommands, leaseCommands],
       ...[passTimeCommands, reclaimCommands, crashCommands, crashAllCommands, crashAllCommands],
-      ...[lateCommands, restartCommands],
+      ...[lateCommands, restartCommands, deadLetterCommands],
     ] as fc.Arbitrary<QueueCommand>[],
     { maxCommands: MAX_COMMANDS, size: 'max' },
   );

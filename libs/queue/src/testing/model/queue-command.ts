@@ -72,7 +72,7 @@ export function expectSameLease(actual: Received, expected: Received): void {
 }
 
 /** As toEqual, which is slow where it passes. */
-function expectEqual(actual: unknown, expected: unknown): void {
+export function expectEqual(actual: unknown, expected: unknown): void {
   if (!isDeepStrictEqual(actual, expected)) expect(actual).toEqual(expected);
 }
 
@@ -81,7 +81,8 @@ function withoutTimes({ lease, ...rest }: Received) {
   const deliveries = lease.deliveries.map(({ firstFailureAt, ...delivery }) => {
     return { ...delivery, hasFailed: firstFailureAt > 0 };
   });
-  return { ...rest, lease: { ...lease, deliveries } };
+  const { handedOutAt, ...leased } = lease;
+  return { ...rest, lease: { ...leased, isDated: handedOutAt > 0, deliveries } };
 }
 
 async function expectSameCounts(model: QueueModel, real: QueueUnderModel): Promise<void> {

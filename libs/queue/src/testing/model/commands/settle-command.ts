@@ -6,7 +6,7 @@ import type { QueueUnderModel } from '../queue-under-model';
 
 const named = fc.record({
   at: fc.nat({ max: 60 }),
-  outcome: fc.constantFrom('retry' as const, 'dead' as const, 'release' as const),
+  outcome: fc.constantFrom(...(['retry', 'dead', 'release', 'defer'] as const)),
   steps: fc.integer({ min: 1, max: 2 }),
 });
 type Named = typeof named extends fc.Arbitrary<infer T> ? T : never;
@@ -59,7 +59,9 @@ export class SettleCommand extends QueueCommand {
     return [...byIndex]
       .sort(([one], [other]) => one - other)
       .map(([index, { outcome, steps }]): SettleException => {
-        if (outcome === 'retry') return { index, outcome, delayMs: delays[steps] ?? 0 };
+        if (outcome === 'retry' || outcome === 'defer') {
+          return { index, outcome, delayMs: delays[steps] ?? 0 };
+        }
         if (outcome === 'release') return { index, outcome };
         return { index, outcome, reason: 'permanent-error', error: 'e', handler: 'h' };
       });

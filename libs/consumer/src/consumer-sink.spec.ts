@@ -79,7 +79,7 @@ describe('the sink of a consumer', () => {
     };
     await scene.start(failOn, { sink });
     await scene.advance(1_000);
-    expect(scene.memory.deadLetters()).toMatchObject([
+    expect(scene.memory.deadLettersIn()).toMatchObject([
       { body: '{"n":1}', reason: 'permanent-error' },
       { body: '{"n":3}', reason: 'store-refused', error: 'no such number', handler: '' },
       { body: '{"n":10}', reason: 'store-refused', error: 'too odd' },

@@ -295,8 +295,8 @@ export class InMemoryPartition {
 }
 
 /** Forgets when a retry fell due. */
-function placed({ dueAt: _, ...item }: Waiting, place: number): Waiting {
-  return { ...item, place };
+function placed(item: Waiting, place: number): Waiting {
+  return { ...toDelivery(item), stored: item.stored, place };
 }
 
 function toDelivery({ body, attempts, crashes, firstFailureAt }: Waiting): Delivery {

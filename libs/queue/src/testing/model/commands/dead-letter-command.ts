@@ -54,8 +54,10 @@ async function lettersOf(queue: Queue): Promise<readonly DeadLetter[]> {
   return (await queue.deadLetters.list(0, ALL)).letters;
 }
 
-function withoutIdAndTimes({ id: _, firstFailureAt, diedAt, ...letter }: DeadLetter) {
-  return { ...letter, isDated: 0 < firstFailureAt && firstFailureAt <= diedAt };
+function withoutIdAndTimes(letter: DeadLetter) {
+  const { body, reason, error, handler, attempts, crashes, firstFailureAt, diedAt } = letter;
+  const isDated = 0 < firstFailureAt && firstFailureAt <= diedAt;
+  return { body, reason, error, handler, attempts, crashes, isDated };
 }
 
 export const deadLetterCommands = call.map((one) => new DeadLetterCommand(one));

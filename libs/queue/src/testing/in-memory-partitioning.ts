@@ -2,7 +2,8 @@ import type { Clock } from '@event-pipeline/runtime';
 import { cannotShrink } from '../cannot-shrink';
 import { BATCH_ID_WINDOW_MS } from '../queue';
 import type { PartitionEra, Partitioning } from '../partitioning';
-import { InMemoryPartition, type Manner } from './in-memory-partition';
+import { InMemoryPartition } from './in-memory-partition';
+import type { Manner } from './in-memory-waiting';
 
 /** The partitions of an in-memory queue, those that were given up included. */
 export class InMemoryPartitioning {

@@ -26,8 +26,9 @@ import type { Partitioning } from '../partitioning';
 import type { DeadLetter } from '../dead-letters';
 import { InMemoryDeadLetters } from './in-memory-dead-letters';
 import { bytesOf } from './in-memory-events';
-import type { InMemoryPartition, Manner } from './in-memory-partition';
+import type { InMemoryPartition } from './in-memory-partition';
 import { InMemoryPartitioning } from './in-memory-partitioning';
+import type { Manner } from './in-memory-waiting';
 
 export interface InMemoryQueueOptions {
   readonly partitions?: number;
@@ -89,7 +90,7 @@ export class InMemoryQueue implements Queue {
       const refusal = this.wouldOverflow(partition, batch.bodies) ? 'QUEUE_FULL' : undefined;
       return partition.enqueue(batch, this.now(), isCurrent ? refusal : 'PARTITIONS_CHANGED');
     });
-    if (partition.hasEvents()) this.wake(partition);
+    if (partition.waiting.hasEvents()) this.wake(partition);
     return results;
   }
 
@@ -103,7 +104,7 @@ export class InMemoryQueue implements Queue {
     checkReceive(request);
     const partition = this.at(request.partition);
     const isNew = partition.receive(request, this.now());
-    if (isNew && partition.hasEvents()) this.wake(partition);
+    if (isNew && partition.waiting.hasEvents()) this.wake(partition);
     return partition.answer(request.partition, request.leaseId, this.now());
   }
 
@@ -133,7 +134,7 @@ export class InMemoryQueue implements Queue {
 
   async waitForEvents(number: number, maxWaitMs: number, signal: AbortSignal): Promise<void> {
     const partition = this.at(number);
-    if (partition.hasEvents() || signal.aborted) return;
+    if (partition.waiting.hasEvents() || signal.aborted) return;
     const woken = new AbortController();
     const end = () => woken.abort();
     const waiters = this.waiters.get(partition) ?? new Set();

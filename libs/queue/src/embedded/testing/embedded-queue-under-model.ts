@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Queue } from '../../queue';
@@ -12,11 +12,13 @@ class StandingClock extends ShiftedClock {
   }
 }
 
-/** A folder for each run; what reaches a disk is not the model tests' concern. */
+/** In memory where there is such a folder: what reaches a disk is not the model tests' concern. */
+const PARENT = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 export const embeddedEngine: EngineUnderModel = {
   manner: 'embedded',
   async open() {
-    const path = mkdtempSync(join(tmpdir(), 'queue-model-'));
+    const path = mkdtempSync(join(PARENT, 'queue-model-'));
     const folder = embeddedFolder(path, new StandingClock());
     const users: [Queue, Queue] = [await folder.open(), await folder.open()];
     return {

@@ -1,7 +1,7 @@
 import { systemClock, type Clock } from '@event-pipeline/runtime';
 import type { EnqueueBatch, LeaseRef } from '../../queue';
 import { InMemoryQueue } from '../in-memory-queue';
-import type { Manner } from '../in-memory-partition';
+import type { Manner } from '../in-memory-waiting';
 
 /**
  * How far time passes at once, ms. Every deadline lies half a step beside the moments that a run

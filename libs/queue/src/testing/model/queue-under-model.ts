@@ -1,5 +1,5 @@
 import type { Queue } from '../../queue';
-import type { Manner } from '../in-memory-partition';
+import type { Manner } from '../in-memory-waiting';
 
 /** An empty queue for one run of a model test. */
 export interface QueueUnderModel {

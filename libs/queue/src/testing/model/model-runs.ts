@@ -1,8 +1,9 @@
 /**
- * How much the model tests do. FAULT_RUNS, as `npm run test:faults` sets it, asks for that many runs
- * and for short counterexamples; without it they do what fits into `npm test`.
+ * How much the model tests do. In the whole fault suite (FAULT_SUITE=whole), or with a number of runs of
+ * one's own (FAULT_RUNS), they do more and shorten every counterexample; else what fits into `npm test`.
  */
-const wanted = Number(process.env['FAULT_RUNS'] ?? 0);
+const { FAULT_RUNS, FAULT_SUITE } = process.env;
+const wanted = Number(FAULT_RUNS ?? (FAULT_SUITE === 'whole' ? 2_000 : 0));
 
 export const isThorough = wanted > 0;
 

@@ -128,6 +128,8 @@ export function maskRedisUrl(url: string): string {
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(url)?.[0] ?? '';
   const rest = url.slice(scheme.length);
   const at = rest.lastIndexOf('@');
+  // Behind ?NAME= the @ may be part of a value, and what follows it too.
+  if (at >= 0 && /[?&][^=&]*=/.test(rest.slice(0, at))) return `${scheme}***`;
   const shown = rest
     .slice(at + 1)
     // Without an @ the password may stand where the port belongs.

@@ -5,16 +5,44 @@ import type {
   DeadLetterPageRequest,
   DeadLetters,
 } from '../dead-letters';
-import { wake, type Partition } from './in-memory-partition';
+import { MAX_ERROR_LENGTH } from '../queue';
+import type { Waiting } from './in-memory-events';
+import type { InMemoryPartition } from './in-memory-partition';
 
 const LETTER_ID = /^(?:0|[1-9]\d{0,14})$/;
 
-/** The dead letters of an in-memory queue; the id of a letter is its number. */
+/** The dead letters of one partition, oldest first; the id of a letter is its number. */
+export class Graveyard {
+  readonly letters: DeadLetter[] = [];
+  private next = 0;
+
+  bury(
+    { body, attempts, crashes, firstFailureAt }: Waiting,
+    { reason, error, handler }: Pick<DeadLetter, 'reason' | 'error' | 'handler'>,
+    now: number,
+  ): void {
+    this.letters.push({
+      id: String(this.next++),
+      ...{ body, reason, error: error.slice(0, MAX_ERROR_LENGTH), handler },
+      ...{ attempts, crashes, firstFailureAt: firstFailureAt || now, diedAt: now },
+    });
+  }
+
+  takeOut(id: string): DeadLetter | undefined {
+    const index = this.letters.findIndex((letter) => letter.id === id);
+    return index < 0 ? undefined : this.letters.splice(index, 1)[0];
+  }
+}
+
+/** The port over the dead letters of all partitions. */
 export class InMemoryDeadLetters implements DeadLetters {
-  constructor(private readonly at: (partition: number) => Partition) {}
+  constructor(
+    private readonly at: (partition: number) => InMemoryPartition,
+    private readonly wake: (partition: InMemoryPartition) => void,
+  ) {}
 
   async list(partition: number, request: DeadLetterPageRequest): Promise<DeadLetterPage> {
-    const { dead } = this.at(partition);
+    const { letters: dead } = this.at(partition).dead;
     checkLetterPage(request, LETTER_ID);
     const { after = '-1', upTo = 'Infinity', maxLetters, maxBytes } = request;
     const letters: DeadLetter[] = [];
@@ -32,37 +60,26 @@ export class InMemoryDeadLetters implements DeadLetters {
 
   async get(partition: number, id: string): Promise<DeadLetter | undefined> {
     checkLetterIds([id], LETTER_ID);
-    return this.at(partition).dead.find((letter) => letter.id === id);
+    return this.at(partition).dead.letters.find((letter) => letter.id === id);
   }
 
   async newest(partition: number): Promise<string | undefined> {
-    return this.at(partition).dead.at(-1)?.id;
+    return this.at(partition).dead.letters.at(-1)?.id;
   }
 
   async redrive(number: number, ids: readonly string[]): Promise<readonly boolean[]> {
     const partition = this.at(number);
-    const taken = takeOut(partition, ids);
-    for (const letter of taken) {
-      if (letter === undefined) continue;
-      const { body } = letter;
-      partition.pending.push({ body, attempts: 0, crashes: 0, firstFailureAt: 0 });
-      wake(partition);
-    }
-    return taken.map((letter) => letter !== undefined);
+    checkLetterIds(ids, LETTER_ID);
+    return ids.map((id) => {
+      const isMoved = partition.redrive(id);
+      if (isMoved) this.wake(partition);
+      return isMoved;
+    });
   }
 
   async purge(number: number, ids: readonly string[]): Promise<readonly boolean[]> {
     const partition = this.at(number);
-    const taken = takeOut(partition, ids).map((letter) => letter !== undefined);
-    partition.counters.purged += taken.filter(Boolean).length;
-    return taken;
+    checkLetterIds(ids, LETTER_ID);
+    return ids.map((id) => partition.purge(id));
   }
-}
-
-function takeOut({ dead }: Partition, ids: readonly string[]): (DeadLetter | undefined)[] {
-  checkLetterIds(ids, LETTER_ID);
-  return ids.map((id) => {
-    const index = dead.findIndex((letter) => letter.id === id);
-    return index < 0 ? undefined : dead.splice(index, 1)[0];
-  });
 }

@@ -1,87 +1,198 @@
-import type { DeadLetter } from '../dead-letters';
+import { PipelineError } from '@event-pipeline/runtime';
+import type {
+  EnqueueBatch,
+  EnqueueResult,
+  LeaseRef,
+  QueueStats,
+  ReceiveRequest,
+  Received,
+  Reclaimed,
+  ReclaimLimits,
+  SettleException,
+} from '../queue';
+import { Graveyard } from './in-memory-dead-letters';
+import { bytesOf, type HeldLease, type Waiting } from './in-memory-events';
+import { toDelivery, WaitingLines, type Manner } from './in-memory-waiting';
 
-/** An event as it lies in the queue. */
-export interface Item {
-  readonly body: string;
-  readonly attempts: number;
-  readonly crashes: number;
-  readonly firstFailureAt: number;
-}
+/**
+ * One partition as the port describes it, in the plainest form: lists of events, one for each state,
+ * and no storage. The reference that the model tests hold the engines to.
+ */
+export class InMemoryPartition {
+  readonly dead = new Graveyard();
+  readonly waiting: WaitingLines;
+  private readonly leases = new Map<string, HeldLease>();
+  private readonly batches = new Map<string, { digest: string; answer: string; until: number }>();
+  private enqueued = 0;
+  private processed = 0;
+  private purged = 0;
+  private retried = 0;
+  private expiredLeases = 0;
+  private duplicateBatches = 0;
 
-export type LeaseKind = 'pending' | 'suspect' | 'isolated';
-
-export interface HeldLease {
-  readonly kind: LeaseKind;
-  readonly items: readonly Item[];
-  readonly handedOutAt: number;
-  expiresAt: number;
-}
-
-interface Counters {
-  enqueued: number;
-  processed: number;
-  retried: number;
-  expiredLeases: number;
-  duplicateBatches: number;
-  suspectTurns: number;
-  purged: number;
-  /** The number of the next dead letter. */
-  nextDead: number;
-}
-
-/** Where the events of one partition are, by their state. */
-export class Partition {
-  readonly pending: Item[] = [];
-  readonly groups: Item[][] = [];
-  readonly isolated: Item[] = [];
-  readonly leases = new Map<string, HeldLease>();
-  readonly delayed: { readonly dueAt: number; readonly item: Item }[] = [];
-  readonly dead: DeadLetter[] = [];
-  readonly batches = new Map<string, { digest: string; answer: string; until: number }>();
-  readonly waiters = new Set<() => void>();
-  readonly counters: Counters = {
-    enqueued: 0,
-    processed: 0,
-    retried: 0,
-    expiredLeases: 0,
-    duplicateBatches: 0,
-    suspectTurns: 0,
-    purged: 0,
-    nextDead: 0,
-  };
-}
-
-/** Every event that the partition holds, dead letters included. */
-export function heldIn(partition: Partition): { readonly body: string }[] {
-  const { pending, groups, isolated, leases, delayed, dead } = partition;
-  const leased = [...leases.values()].flatMap(({ items }) => items);
-  const waiting = delayed.map(({ item }) => item);
-  return [...pending, ...groups.flat(), ...isolated, ...leased, ...waiting, ...dead];
-}
-
-/** Moves events from one list to the other until the other is full; one fits in any case. */
-export function takeFitting(
-  from: Item[],
-  maxEvents: number,
-  maxBytes: number,
-  items: Item[],
-): Item[] {
-  let bytes = items.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0);
-  let count = 0;
-  for (const { body } of from) {
-    bytes += Buffer.byteLength(body);
-    const isFirst = items.length + count === 0;
-    if (items.length + count >= maxEvents || (bytes > maxBytes && !isFirst)) break;
-    count++;
+  constructor(private readonly manner: Manner) {
+    this.waiting = new WaitingLines(manner);
   }
-  items.push(...from.splice(0, count));
-  return items;
-}
 
-/** One waiter at a time, as with tokens: a receive that leaves events behind wakes the next. */
-export function wake(partition: Partition): void {
-  const [waiter] = partition.waiters;
-  if (waiter === undefined) return;
-  partition.waiters.delete(waiter);
-  waiter();
+  /** Every event that the partition holds, dead letters included. */
+  held(): { readonly body: string }[] {
+    const leased = [...this.leases.values()].flatMap(({ items }) => items);
+    return [...this.waiting.all, ...leased, ...this.dead.letters];
+  }
+
+  remembers(batchId: string, now: number): boolean {
+    return (this.batches.get(batchId)?.until ?? -Infinity) > now;
+  }
+
+  enqueue(
+    { id, digest, answer, bodies, rememberMs }: EnqueueBatch,
+    now: number,
+    refusal: 'PARTITIONS_CHANGED' | 'QUEUE_FULL' | undefined,
+  ): EnqueueResult {
+    const known = this.batches.get(id);
+    if (known !== undefined && known.until > now) {
+      if (known.digest !== digest) return { outcome: 'refused', reason: 'BATCH_ID_REUSED' };
+      this.duplicateBatches++;
+      return { outcome: 'duplicate', answer: known.answer };
+    }
+    if (refusal !== undefined) return { outcome: 'refused', reason: refusal };
+    this.batches.set(id, { digest, answer, until: now + rememberMs });
+    this.enqueued += bodies.length;
+    for (const body of bodies) this.waiting.append(body);
+    return { outcome: 'queued' };
+  }
+
+  /** Puts a dead letter back at the end of the line; false where it is gone. */
+  redrive(id: string): boolean {
+    const letter = this.dead.takeOut(id);
+    if (letter !== undefined) this.waiting.append(letter.body);
+    return letter !== undefined;
+  }
+
+  /** Drops a dead letter; false where it is gone. */
+  purge(id: string): boolean {
+    const isThere = this.dead.takeOut(id) !== undefined;
+    if (isThere) this.purged++;
+    return isThere;
+  }
+
+  /** Returns whether it made a lease. */
+  receive(request: ReceiveRequest, now: number): boolean {
+    const { leaseId, leaseMs } = request;
+    if (this.leases.has(leaseId)) return false;
+    const taken = this.waiting.take(request, now);
+    if (taken.items.length === 0) return false;
+    this.leases.set(leaseId, { ...taken, handedOutAt: now, expiresAt: now + leaseMs });
+    return true;
+  }
+
+  answer(partition: number, leaseId: string, now: number): Received {
+    const held = this.leases.get(leaseId);
+    const nextDue = this.waiting.delayed[0]?.dueAt;
+    return {
+      isolatedWaiting: this.waiting.isolated.length > 0,
+      ...(held && {
+        lease: {
+          partition,
+          id: leaseId,
+          size: held.items.length,
+          handedOutAt: held.handedOutAt,
+          deliveries: held.items.map(toDelivery),
+        },
+      }),
+      ...(nextDue !== undefined && { nextDueMs: Math.max(0, nextDue - now) }),
+    };
+  }
+
+  /** @throws PipelineError LEASE_LOST */
+  lease({ id }: LeaseRef): HeldLease {
+    const held = this.leases.get(id);
+    if (held === undefined) throw new PipelineError('LEASE_LOST', `lease ${id} is not held`);
+    return held;
+  }
+
+  settle(ref: LeaseRef, exceptions: readonly SettleException[], now: number): void {
+    const { kind, items } = this.lease(ref);
+    this.leases.delete(ref.id);
+    const released: Waiting[] = [];
+    for (const exception of this.inOrderOfTies(exceptions)) {
+      const item = items[exception.index] as Waiting;
+      const { outcome } = exception;
+      if (outcome === 'retry') {
+        this.waiting.retry(item, now + exception.delayMs, now);
+        this.retried++;
+      }
+      if (outcome === 'defer') this.waiting.delay(item, now + exception.delayMs);
+    }
+    for (const exception of exceptions) {
+      const item = items[exception.index] as Waiting;
+      if (exception.outcome === 'release') released.push(item);
+      if (exception.outcome === 'dead') {
+        this.dead.bury({ ...item, attempts: item.attempts + 1 }, exception, now);
+      }
+    }
+    this.processed += items.length - exceptions.length;
+    this.waiting.giveBack(kind, released);
+  }
+
+  release(ref: LeaseRef): void {
+    const { kind, items } = this.lease(ref);
+    this.leases.delete(ref.id);
+    this.waiting.giveBack(kind, items);
+  }
+
+  reclaim({ maxLeases, maxCrashes }: ReclaimLimits, now: number): Reclaimed {
+    const total = { leases: 0, events: 0, dead: 0 };
+    const expired = [...this.leases].filter(([, { expiresAt }]) => expiresAt <= now);
+    expired.sort(([, one], [, other]) => one.expiresAt - other.expiresAt);
+    for (const [id, { kind, items }] of expired.slice(0, maxLeases)) {
+      this.leases.delete(id);
+      this.expiredLeases++;
+      total.leases++;
+      total.events += items.length;
+      if (kind === 'isolated') total.dead += this.crashed(items[0] as Waiting, maxCrashes, now);
+      else this.waiting.suspectHalves(items);
+    }
+    return total;
+  }
+
+  stats(): QueueStats {
+    const { leases, dead } = this;
+    const { pending, suspects, delayed } = this.waiting;
+    const { enqueued, processed, purged, retried, expiredLeases, duplicateBatches } = this;
+    return {
+      enqueued,
+      processed,
+      purged,
+      retried,
+      expiredLeases,
+      duplicateBatches,
+      pending: pending.length,
+      suspect: suspects.length,
+      leased: [...leases.values()].flatMap(({ items }) => items).length,
+      delayed: delayed.length,
+      dead: dead.letters.length,
+      leases: leases.size,
+      bytes: bytesOf(this.held()),
+      ...(pending[0] === undefined ? {} : { oldestPending: pending[0].body }),
+    };
+  }
+
+  private inOrderOfTies(exceptions: readonly SettleException[]): readonly SettleException[] {
+    if (this.manner === 'embedded') return exceptions;
+    return [...exceptions].sort((one, other) => (`${one.index}` < `${other.index}` ? -1 : 1));
+  }
+
+  /** Returns 1 when it makes a dead letter. */
+  private crashed(item: Waiting, maxCrashes: number, now: number): number {
+    const crashes = item.crashes + 1;
+    const crashed = { ...item, crashes, firstFailureAt: item.firstFailureAt || now };
+    if (crashes < maxCrashes) {
+      this.waiting.isolate(crashed);
+      return 0;
+    }
+    const error = `the worker ended ${crashes} times with this event alone in hand`;
+    this.dead.bury(crashed, { reason: 'crashed-worker', error, handler: '' }, now);
+    return 1;
+  }
 }

@@ -2,17 +2,19 @@ import type { Clock } from '@event-pipeline/runtime';
 import { cannotShrink } from '../cannot-shrink';
 import { BATCH_ID_WINDOW_MS } from '../queue';
 import type { PartitionEra, Partitioning } from '../partitioning';
-import { heldIn, Partition } from './in-memory-partition';
+import { InMemoryPartition } from './in-memory-partition';
+import type { Manner } from './in-memory-waiting';
 
 /** The partitions of an in-memory queue, those that were given up included. */
 export class InMemoryPartitioning {
-  readonly all: Partition[] = [];
+  readonly all: InMemoryPartition[] = [];
   private readonly was: (PartitionEra & { readonly endedAt: number })[] = [];
   private generation = 0;
 
   constructor(
     private count: number,
     private readonly clock: Clock,
+    private readonly manner: Manner,
   ) {
     this.fill();
   }
@@ -29,7 +31,7 @@ export class InMemoryPartitioning {
     const { count } = this;
     if (target === count) return;
     for (let partition = target; partition < count; partition++) {
-      const held = heldIn(this.all[partition] as Partition).length;
+      const held = this.all[partition]?.held().length ?? 0;
       if (held > 0) throw cannotShrink({ count, target, partition, held });
     }
     this.was.unshift({ generation: this.generation, count, endedAt: this.clock.now() });
@@ -39,6 +41,6 @@ export class InMemoryPartitioning {
   }
 
   private fill(): void {
-    while (this.all.length < this.count) this.all.push(new Partition());
+    while (this.all.length < this.count) this.all.push(new InMemoryPartition(this.manner));
   }
 }

@@ -2,59 +2,62 @@ import { PipelineError, type Clock } from '@event-pipeline/runtime';
 import {
   checkBatches,
   checkBatchIds,
+  checkExceptions,
   checkPartition,
   checkPartitionCount,
+  checkReceive,
 } from '../check-arguments';
-import {
-  MAX_ERROR_LENGTH,
-  type Durability,
-  type EnqueueBatch,
-  type EnqueueResult,
-  type LeaseRef,
-  type Queue,
-  type QueueHealth,
-  type QueueLimits,
-  type QueueStats,
-  type ReceiveRequest,
-  type Received,
-  type Reclaimed,
-  type ReclaimLimits,
-  type SettleException,
+import type {
+  Durability,
+  EnqueueBatch,
+  EnqueueResult,
+  LeaseRef,
+  Queue,
+  QueueHealth,
+  QueueLimits,
+  QueueStats,
+  ReceiveRequest,
+  Received,
+  Reclaimed,
+  ReclaimLimits,
+  SettleException,
 } from '../queue';
-import type { DeadLetter } from '../dead-letters';
 import type { Partitioning } from '../partitioning';
+import type { DeadLetter } from '../dead-letters';
 import { InMemoryDeadLetters } from './in-memory-dead-letters';
-import {
-  heldIn,
-  takeFitting,
-  wake,
-  type HeldLease,
-  type Item,
-  type LeaseKind,
-  type Partition,
-} from './in-memory-partition';
+import { bytesOf } from './in-memory-events';
+import type { InMemoryPartition } from './in-memory-partition';
 import { InMemoryPartitioning } from './in-memory-partitioning';
+import type { Manner } from './in-memory-waiting';
 
 export interface InMemoryQueueOptions {
   readonly partitions?: number;
   readonly limits?: Partial<QueueLimits>;
   /** What {@link Queue.health} claims. */
   readonly durability?: Durability;
+  /** Default: `redis`. */
+  readonly manner?: Manner;
 }
 
 /**
  * The queue port without a disk, for specs: it passes the contract suite, and its time is the given
- * clock's, so a test decides when a lease expires.
+ * clock's, so a test decides when a lease expires. The engines' model tests compare every answer with
+ * its.
  */
 export class InMemoryQueue implements Queue {
-  readonly deadLetters = new InMemoryDeadLetters((partition) => this.at(partition));
+  readonly deadLetters = new InMemoryDeadLetters(
+    (partition) => this.at(partition),
+    (partition) => this.wake(partition),
+  );
   private readonly partitions: InMemoryPartitioning;
+  private readonly waiters = new Map<InMemoryPartition, Set<() => void>>();
 
   constructor(
     private readonly clock: Clock,
     private readonly options: InMemoryQueueOptions = {},
   ) {
-    this.partitions = new InMemoryPartitioning(options.partitions ?? 1, clock);
+    const { partitions = 1, manner = 'redis' } = options;
+    this.partitions = new InMemoryPartitioning(partitions, clock, manner);
   }
 
   partitionCount(): number {
@@ -72,136 +75,78 @@ export class InMemoryQueue implements Queue {
 
   /** All dead letters of a partition at once, oldest first. */
   deadLettersIn(partition = 0): readonly DeadLetter[] {
-    return this.at(partition).dead;
+    return this.at(partition).dead.letters;
   }
 
   async enqueue(
-    partition: number,
+    number: number,
     batches: readonly EnqueueBatch[],
   ): Promise<readonly EnqueueResult[]> {
-    const target = this.at(partition);
+    const partition = this.at(number);
     checkBatches(batches);
     const { count, generation } = this.partitioning();
-    return batches.map((batch) => {
-      const isCurrent = partition < count && (batch.generation ?? generation) === generation;
-      return this.enqueueOne(target, batch, isCurrent);
+    const results = batches.map((batch) => {
+      const isCurrent = number < count && (batch.generation ?? generation) >= generation;
+      const refusal = this.wouldOverflow(partition, batch.bodies) ? 'QUEUE_FULL' : undefined;
+      return partition.enqueue(batch, this.now(), isCurrent ? refusal : 'PARTITIONS_CHANGED');
     });
+    if (partition.waiting.hasEvents()) this.wake(partition);
+    return results;
   }
 
-  async remembers(partition: number, batchIds: readonly string[]): Promise<readonly boolean[]> {
+  async remembers(number: number, batchIds: readonly string[]): Promise<readonly boolean[]> {
     checkBatchIds(batchIds);
-    const { batches } = this.at(partition);
-    return batchIds.map((id) => (batches.get(id)?.until ?? -Infinity) > this.clock.now());
+    const partition = this.at(number);
+    return batchIds.map((id) => partition.remembers(id, this.now()));
   }
 
   async receive(request: ReceiveRequest): Promise<Received> {
-    const { leaseId, maxEvents, maxBytes, leaseMs } = request;
+    checkReceive(request);
     const partition = this.at(request.partition);
-    refuseUnless(/^[0-9a-f-]{36}$/.test(leaseId), 'lease id');
-    refuseUnless(maxEvents >= 1 && maxEvents <= 1_000, 'maxEvents');
-    refuseUnless(maxBytes >= 1 && leaseMs >= 1, 'limits');
-    if (!partition.leases.has(leaseId)) {
-      const taken = this.take(partition, request);
-      if (taken.items.length > 0) {
-        const handedOutAt = this.clock.now();
-        partition.leases.set(leaseId, { ...taken, handedOutAt, expiresAt: handedOutAt + leaseMs });
-        if (partition.pending.length + partition.groups.length > 0) wake(partition);
-      }
-    }
-    return this.answer(request.partition, leaseId);
+    const isNew = partition.receive(request, this.now());
+    if (isNew && partition.waiting.hasEvents()) this.wake(partition);
+    return partition.answer(request.partition, request.leaseId, this.now());
   }
 
   async settle(lease: LeaseRef, exceptions: readonly SettleException[]): Promise<void> {
     const partition = this.at(lease.partition);
-    const held = this.held(lease);
-    let last = -1;
-    for (const exception of exceptions) {
-      refuseUnless(exception.index > last && exception.index < held.items.length, 'index');
-      if ('delayMs' in exception) refuseUnless(exception.delayMs >= 0, 'delayMs');
-      last = exception.index;
-    }
-    partition.leases.delete(lease.id);
-    const released: Item[] = [];
-    for (const exception of exceptions) {
-      const item = held.items[exception.index] as Item;
-      if (exception.outcome === 'release') released.push(item);
-      else this.fail(partition, item, exception);
-    }
-    partition.counters.processed += held.items.length - exceptions.length;
-    this.giveBack(partition, held.kind, released);
+    checkExceptions(partition.lease(lease).items.length, exceptions);
+    partition.settle(lease, exceptions, this.now());
+    if (exceptions.some(({ outcome }) => outcome !== 'dead')) this.wake(partition);
   }
 
   async extend(lease: LeaseRef, leaseMs: number): Promise<void> {
-    this.held(lease).expiresAt = this.clock.now() + leaseMs;
+    this.at(lease.partition).lease(lease).expiresAt = this.now() + leaseMs;
   }
 
   async release(lease: LeaseRef): Promise<void> {
-    const held = this.held(lease);
     const partition = this.at(lease.partition);
-    partition.leases.delete(lease.id);
-    this.giveBack(partition, held.kind, held.items);
+    partition.release(lease);
+    this.wake(partition);
   }
 
   async reclaim(number: number, limits: ReclaimLimits): Promise<Reclaimed> {
     const partition = this.at(number);
-    const total = { leases: 0, events: 0, dead: 0 };
-    for (const [id, { kind, items, expiresAt }] of [...partition.leases]) {
-      if (expiresAt > this.clock.now() || total.leases >= limits.maxLeases) continue;
-      partition.leases.delete(id);
-      partition.counters.expiredLeases++;
-      total.leases++;
-      total.events += items.length;
-      const [first] = items as [Item];
-      if (kind === 'isolated') total.dead += this.crashed(partition, first, limits.maxCrashes);
-      else if (items.length === 1) partition.isolated.push(first);
-      else {
-        const half = Math.ceil(items.length / 2);
-        partition.groups.push(items.slice(0, half), items.slice(half));
-      }
-      wake(partition);
-    }
-    const groups = partition.groups.splice(0);
-    for (const group of groups) {
-      if (group.length === 1) partition.isolated.push(group[0] as Item);
-      else partition.groups.push(group);
-    }
-    return total;
+    const reclaimed = partition.reclaim(limits, this.now());
+    for (let lease = 0; lease < reclaimed.leases; lease++) this.wake(partition);
+    return reclaimed;
   }
 
   async waitForEvents(number: number, maxWaitMs: number, signal: AbortSignal): Promise<void> {
     const partition = this.at(number);
-    if (partition.pending.length + partition.groups.length > 0 || signal.aborted) return;
+    if (partition.waiting.hasEvents() || signal.aborted) return;
     const woken = new AbortController();
     const end = () => woken.abort();
-    partition.waiters.add(end);
+    const waiters = this.waiters.get(partition) ?? new Set();
+    this.waiters.set(partition, waiters.add(end));
     signal.addEventListener('abort', end, { once: true });
     await this.clock.sleep(maxWaitMs, woken.signal);
-    partition.waiters.delete(end);
+    waiters.delete(end);
     signal.removeEventListener('abort', end);
   }
 
-  async stats(number: number): Promise<QueueStats> {
-    const partition = this.at(number);
-    const { pending, groups, isolated, leases, delayed, dead, counters } = partition;
-    const suspects = [...groups.flat(), ...isolated];
-    const leased = [...leases.values()].flatMap(({ items }) => items);
-    const { enqueued, processed, retried, expiredLeases, duplicateBatches } = counters;
-    return {
-      enqueued,
-      processed,
-      retried,
-      expiredLeases,
-      duplicateBatches,
-      pending: pending.length,
-      suspect: suspects.length,
-      leased: leased.length,
-      delayed: delayed.length,
-      dead: dead.length,
-      purged: counters.purged,
-      leases: leases.size,
-      bytes: bytesOf(heldIn(partition)),
-      ...(pending[0] === undefined ? {} : { oldestPending: pending[0].body }),
-    };
+  async stats(partition: number): Promise<QueueStats> {
+    return this.at(partition).stats();
   }
 
   async health(): Promise<QueueHealth> {
@@ -209,161 +154,37 @@ export class InMemoryQueue implements Queue {
   }
 
   async close(): Promise<void> {
-    for (const partition of this.partitions.all) wake(partition);
+    for (const partition of this.partitions.all) this.wake(partition);
   }
 
-  private at(partition: number): Partition {
+  private now(): number {
+    return this.clock.now();
+  }
+
+  private at(partition: number): InMemoryPartition {
     checkPartition(partition, this.partitioning());
-    return this.partitions.all[partition] as Partition;
+    const found = this.partitions.all[partition];
+    if (found === undefined) throw new PipelineError('INVALID_ARGUMENT', `partition ${partition}`);
+    return found;
   }
 
-  private held(lease: LeaseRef): HeldLease {
-    const held = this.at(lease.partition).leases.get(lease.id);
-    if (held === undefined) throw new PipelineError('LEASE_LOST', `lease ${lease.id} is not held`);
-    return held;
-  }
-
-  private enqueueOne(partition: Partition, batch: EnqueueBatch, isCurrent: boolean): EnqueueResult {
-    const { id, digest, answer, bodies, rememberMs } = batch;
-    const known = partition.batches.get(id);
-    if (known !== undefined && known.until > this.clock.now()) {
-      if (known.digest !== digest) return { outcome: 'refused', reason: 'BATCH_ID_REUSED' };
-      partition.counters.duplicateBatches++;
-      return { outcome: 'duplicate', answer: known.answer };
-    }
-    if (!isCurrent) return { outcome: 'refused', reason: 'PARTITIONS_CHANGED' };
-    if (this.wouldOverflow(partition, bodies)) return { outcome: 'refused', reason: 'QUEUE_FULL' };
-    partition.batches.set(id, { digest, answer, until: this.clock.now() + rememberMs });
-    partition.counters.enqueued += bodies.length;
-    for (const body of bodies) {
-      partition.pending.push({ body, attempts: 0, crashes: 0, firstFailureAt: 0 });
-    }
-    if (bodies.length > 0) wake(partition);
-    return { outcome: 'queued' };
-  }
-
-  private wouldOverflow(partition: Partition, bodies: readonly string[]): boolean {
+  private wouldOverflow(partition: InMemoryPartition, bodies: readonly string[]): boolean {
     const { maxEvents = 0, maxBytes = 0 } = this.options.limits ?? {};
     if (maxEvents === 0 && maxBytes === 0) return false;
     const { count } = this.partitioning();
     const others = this.partitions.all.slice(0, count).filter((other) => other !== partition);
-    const held = [partition, ...others].flatMap(heldIn);
+    const held = [partition, ...others].flatMap((one) => one.held());
     const bytes = bytesOf(held) + bytesOf(bodies.map((body) => ({ body })));
     const events = held.length + bodies.length;
     return (maxEvents > 0 && events > maxEvents) || (maxBytes > 0 && bytes > maxBytes);
   }
 
-  private take(
-    partition: Partition,
-    { isolated, maxEvents, maxBytes }: ReceiveRequest,
-  ): { kind: LeaseKind; items: Item[] } {
-    if (isolated === 'only') {
-      return { kind: 'isolated', items: partition.isolated.splice(0, 1) };
-    }
-    const hasPending = partition.pending.length > 0;
-    const group = partition.groups[0];
-    if (group !== undefined && (!hasPending || partition.counters.suspectTurns++ % 2 === 0)) {
-      const items = takeFitting(group, maxEvents, maxBytes, []);
-      if (group.length === 0) partition.groups.shift();
-      return { kind: 'suspect', items };
-    }
-    const items = this.takeDue(partition, hasPending ? Math.ceil(maxEvents / 2) : maxEvents);
-    takeFitting(partition.pending, maxEvents, maxBytes, items);
-    return { kind: 'pending', items };
+  /** One waiter at a time, as with tokens: a receive that leaves events behind wakes the next. */
+  private wake(partition: InMemoryPartition): void {
+    const waiters = this.waiters.get(partition);
+    const [waiter] = waiters ?? [];
+    if (waiter === undefined) return;
+    waiters?.delete(waiter);
+    waiter();
   }
-
-  private takeDue(partition: Partition, limit: number): Item[] {
-    const items: Item[] = [];
-    partition.delayed.sort((a, b) => a.dueAt - b.dueAt);
-    while (items.length < limit) {
-      const next = partition.delayed[0];
-      if (next === undefined || next.dueAt > this.clock.now()) break;
-      partition.delayed.shift();
-      items.push(next.item);
-    }
-    return items;
-  }
-
-  private answer(number: number, leaseId: string): Received {
-    const partition = this.at(number);
-    const held = partition.leases.get(leaseId);
-    const due = partition.delayed.map(({ dueAt }) => dueAt);
-    const nextDueMs = Math.max(0, Math.min(...due) - this.clock.now());
-    return {
-      isolatedWaiting: partition.isolated.length > 0,
-      ...(held === undefined
-        ? {}
-        : {
-            lease: {
-              partition: number,
-              id: leaseId,
-              size: held.items.length,
-              handedOutAt: held.handedOutAt,
-              deliveries: held.items.map((item) => ({ ...item })),
-            },
-          }),
-      ...(due.length === 0 ? {} : { nextDueMs }),
-    };
-  }
-
-  private fail(partition: Partition, item: Item, exception: SettleException): void {
-    const now = this.clock.now();
-    if (exception.outcome === 'retry') {
-      partition.counters.retried++;
-      const { body, crashes, attempts, firstFailureAt } = item;
-      partition.delayed.push({
-        dueAt: now + exception.delayMs,
-        item: { body, crashes, attempts: attempts + 1, firstFailureAt: firstFailureAt || now },
-      });
-      wake(partition);
-    } else if (exception.outcome === 'defer') {
-      partition.delayed.push({ dueAt: now + exception.delayMs, item });
-      wake(partition);
-    } else if (exception.outcome === 'dead') {
-      const { reason, error, handler } = exception;
-      const attempts = item.attempts + 1;
-      this.bury(partition, { ...item, attempts }, { reason, error, handler });
-    }
-  }
-
-  /** Returns 1 when it makes a dead letter. */
-  private crashed(partition: Partition, item: Item, maxCrashes: number): number {
-    const crashes = item.crashes + 1;
-    if (crashes < maxCrashes) {
-      partition.isolated.push({ ...item, crashes });
-      return 0;
-    }
-    const error = `crashed ${crashes} times`;
-    const death = { reason: 'crashed-worker', error, handler: '' };
-    this.bury(partition, { ...item, crashes }, death);
-    return 1;
-  }
-
-  private bury(
-    { dead, counters }: Partition,
-    item: Item,
-    death: Pick<DeadLetter, 'reason' | 'error' | 'handler'>,
-  ): void {
-    const now = this.clock.now();
-    const error = death.error.slice(0, MAX_ERROR_LENGTH);
-    const firstFailureAt = item.firstFailureAt || now;
-    const id = String(counters.nextDead++);
-    dead.push({ ...item, ...death, error, firstFailureAt, id, diedAt: now });
-  }
-
-  private giveBack(partition: Partition, kind: LeaseKind, items: readonly Item[]): void {
-    if (items.length === 0) return;
-    if (kind === 'pending') partition.pending.unshift(...items);
-    else if (kind === 'suspect' && items.length > 1) partition.groups.unshift([...items]);
-    else partition.isolated.unshift(...items);
-    wake(partition);
-  }
-}
-
-function bytesOf(events: readonly { readonly body: string }[]): number {
-  return events.reduce((sum, { body }) => sum + Buffer.byteLength(body), 0);
-}
-
-function refuseUnless(condition: boolean, what: string): void {
-  if (!condition) throw new PipelineError('INVALID_ARGUMENT', what);
 }

@@ -29,7 +29,8 @@ local function body_length(element)
 end
 
 local function write_element(attempts, crashes, first, body)
-  return string.format('\1%d,%d,%.0f\1%s', attempts, crashes, first, body)
+  -- not by %s, which ends at a zero byte
+  return string.format('\1%d,%d,%.0f\1', attempts, crashes, first) .. body
 end
 
 -- returns kind, count, bytes

@@ -149,6 +149,22 @@ export function describeSettleContract(create: CreateQueueUnderTest): void {
     );
 
     it(
+      'hands a retry out byte for byte, whatever characters it is made of',
+      withQueue(create, async ({ queue, passTime }) => {
+        const body = '{"\u0000\u00011,1,1\u0001\u0002\u0003p,1,1\r\n\u2028\ufeffä😀"}';
+        await put(queue, [body]);
+        for (let attempts = 0; attempts < 3; attempts++) {
+          const lease = await take(queue);
+          expect(lease.deliveries).toMatchObject([{ body, attempts }]);
+          await queue.settle(lease, [{ index: 0, outcome: 'retry', delayMs: 1_000 }]);
+          await passTime(1_000);
+        }
+        expect(await drainAll(queue)).toEqual([body]);
+        expect(await queue.stats(0)).toMatchObject({ processed: 1, bytes: 0 });
+      }),
+    );
+
+    it(
       'counts attempts and keeps the time of the first failure over many retries',
       withQueue(create, async ({ queue, passTime }) => {
         await put(queue, [event(1)]);

@@ -40,8 +40,13 @@ export async function createWorker(
     ...own,
   ]);
 
-  const queue = await createQueue(config, { clock, random, logger });
   const metrics = createMetrics();
+  const queue = await createQueue(config, {
+    clock,
+    random,
+    logger,
+    observer: { dataLost: () => metrics.queueDataLost.add(1) },
+  });
   metrics.sampleQueue(() => sampleQueue(queue, receivedAtOf, clock.now()));
   const consumer = new Consumer<StoredEvent>({
     queue,

@@ -6,7 +6,10 @@ import type { QueueObserver } from './queue-observer';
 import type { queueConfigFields } from './queue-config';
 import { parseQueueUrl, type QueueLocation } from './queue-location';
 
-export type QueueConfig = ConfigOf<typeof queueConfigFields>;
+type AllOfConfig = ConfigOf<typeof queueConfigFields>;
+/** What {@link queueConfigFields} reads. */
+export type QueueConfig = Omit<AllOfConfig, 'queueStrict'> &
+  Partial<Pick<AllOfConfig, 'queueStrict'>>;
 
 export interface QueueDependencies {
   readonly clock: Clock;
@@ -28,7 +31,7 @@ export async function createQueue(
 ): Promise<Queue> {
   const location = queueLocation(config);
   const limits = { maxEvents: config.queueMaxEvents, maxBytes: config.queueMaxBytes };
-  const options = { name: config.queueName, limits, strict: config.queueStrict };
+  const options = { name: config.queueName, limits, strict: config.queueStrict === true };
   if (location.engine === 'embedded') {
     const { openEmbeddedQueue } = await import('./embedded/embedded-queue');
     const queue = await openEmbeddedQueue({ ...options, path: location.path }, dependencies);

@@ -9,4 +9,5 @@ export * from './random';
 export * from './shown-text';
 export * from './program-host';
 export * from './run-program';
+export * from './stream-flow';
 export { tolerateRejections } from './tolerated-rejections';

@@ -77,7 +77,7 @@ describe('the documents together', () => {
       .flat()
       .map(({ name }) => name);
     // What npm test reads, and codes that look like a variable.
-    const known = new Set([...variables, 'REDIS_SERVER', ...errorCodes]);
+    const known = new Set([...variables, 'REDIS_SERVER', 'POSTGRES_BIN', ...errorCodes]);
     const prefixes = new Set(variables.map((name) => name.split('_')[0]));
     const named = matches(text, /(?<![A-Z_])([A-Z]+_[A-Z_]*[A-Z])(?![A-Z_])/g).filter((name) =>
       prefixes.has(name.split('_')[0]),

@@ -1,11 +1,8 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
-import { runQuietly } from './run-command.mjs';
+import { canInstall, howToInstall, installPackage } from './install-program.mjs';
 
 const OLDEST_MAJOR = 7;
-/** Debian asks this file before an installation starts a service; 101 forbids it. */
-const SERVICE_POLICY = '/usr/sbin/policy-rc.d';
 
 /**
  * Finds the Redis server that tests start for themselves: REDIS_SERVER or `redis-server` on PATH,
@@ -16,7 +13,7 @@ export async function ensureRedisServer() {
   const chosen = process.env['REDIS_SERVER'];
   const binary = chosen || 'redis-server';
   const found = versionOf(binary);
-  if (found === undefined && !chosen && canInstall() && (await install())) {
+  if (found === undefined && !chosen && canInstall() && (await installPackage('redis-server'))) {
     return isUsable(binary, versionOf(binary));
   }
   return isUsable(binary, found);
@@ -37,38 +34,17 @@ function isUsable(binary, version) {
       ? `The tests need a Redis server, ${OLDEST_MAJOR}.0 or newer, and there is no ${binary}.`
       : `The tests need Redis ${OLDEST_MAJOR}.0 or newer, ${binary} is ${version.text}.`;
   console.error(`${problem}
-Nothing needs to run: the tests start it themselves. ${howToInstall()}
+Nothing needs to run: the tests start it themselves. ${howToInstall(PACKAGES)}
 Or name the program: REDIS_SERVER=/path/to/redis-server npm test`);
   return false;
 }
 
-function howToInstall() {
-  const has = (program) => spawnSync(program, ['--version']).error === undefined;
-  if (process.platform === 'darwin') return 'Install it: brew install redis';
-  if (process.platform === 'win32') return 'Run the tests in WSL: Redis has no server for Windows.';
-  if (has('apt-get')) return 'Install it: sudo apt-get install redis-server';
-  if (has('dnf')) return 'Install it: sudo dnf install redis (or valkey)';
-  if (has('apk')) return 'Install it: apk add redis';
-  if (has('pacman')) return 'Install it: sudo pacman -S redis (or valkey)';
-  return 'Install it: https://redis.io/docs/latest/operate/oss_and_stack/install/';
-}
-
-function canInstall() {
-  return process.getuid?.() === 0 && spawnSync('apt-get', ['--version']).status === 0;
-}
-
-/** Installs the program only: no service is started now. */
-async function install() {
-  const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  const holdsPolicy = !existsSync(SERVICE_POLICY);
-  if (holdsPolicy) writeFileSync(SERVICE_POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  try {
-    const packages = ['install', '-y', '--no-install-recommends', 'redis-server'];
-    return (
-      (await runQuietly('Fetching package lists', 'apt-get', ['update'], { env })) &&
-      (await runQuietly('Installing redis-server', 'apt-get', packages, { env }))
-    );
-  } finally {
-    if (holdsPolicy) rmSync(SERVICE_POLICY, { force: true });
-  }
-}
+const PACKAGES = {
+  brew: 'redis',
+  win32: 'Run the tests in WSL: Redis has no server for Windows.',
+  apt: 'redis-server',
+  dnf: 'redis (or valkey)',
+  apk: 'redis',
+  pacman: 'redis (or valkey)',
+  elsewhere: 'https://redis.io/docs/latest/operate/oss_and_stack/install/',
+};

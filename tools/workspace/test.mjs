@@ -7,6 +7,7 @@ import process from 'node:process';
 import { ensureBuilt } from './build.mjs';
 import { ensureInstalled } from './install.mjs';
 import { inWorkspace } from './paths.mjs';
+import { ensurePostgres } from './postgres-binaries.mjs';
 import { ensureRedisServer } from './redis-server-binary.mjs';
 import { runCommand } from './run-command.mjs';
 
@@ -17,7 +18,9 @@ process.chdir(inWorkspace());
 process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
 
 async function main(args) {
-  if (!(await ensureInstalled()) || !(await ensureRedisServer())) return false;
+  if (!(await ensureInstalled())) return false;
+  const [redis, postgres] = [await ensureRedisServer(), await ensurePostgres()];
+  if (!redis || !postgres) return false;
   const [first, ...rest] = args;
   const project = first !== undefined && isProject(first) ? first : undefined;
   const selections =

@@ -84,6 +84,8 @@ export async function createWorker(
 async function readiness(queue: Pick<Queue, 'health'>, consumer: Consumer<StoredEvent>) {
   const stalled = consumer.stalledReason();
   if (stalled !== undefined) return { ready: false, reason: stalled };
+  const paused = consumer.pausedReason();
+  if (paused !== undefined) return { ready: false, reason: paused };
   await queue.health();
   return { ready: true, reason: 'ok' };
 }

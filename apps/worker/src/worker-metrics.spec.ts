@@ -31,7 +31,9 @@ describe('the metrics of a worker', () => {
         exceptions: [],
         done: [received(500), received(1_500), received(-9_000)],
         retried: 1,
+        deferred: 4,
         dead: { 'permanent-error': 1, undecodable: 2 },
+        doneIndexes: [0, 1, 2],
         released: 0,
       },
     });

@@ -19,6 +19,9 @@ export function workerMetrics(metrics: Metrics, clock: Clock): ConsumerObserver<
         metrics.endToEndSeconds.observe(Math.max(0, now - receivedAt) / 1_000);
       }
     },
+    onStored: ({ ms }) => metrics.storeSeconds.observe(ms / 1_000),
+    onStoreFailed: () => metrics.storeFailures.add(1),
+    onSinkOutage: (outOfReach) => metrics.storeOutage.set(outOfReach ? 1 : 0),
     onLost: ({ reason }) => metrics.leasesLost.add(1, { reason }),
     onReclaimed: (_, { dead }) => {
       if (dead > 0) metrics.eventsDead.add(dead, { reason: 'crashed-worker' });

@@ -27,9 +27,18 @@ export interface LostLease extends ObservedLease {
   readonly reason: LeaseLoss | Exclude<SettleResult, 'settled'>;
 }
 
+/** One call of the sink that it answered. */
+export interface StoredEvents {
+  readonly events: number;
+  /** Of them, refused for what they contain. */
+  readonly refused: number;
+  readonly ms: number;
+}
+
 /**
  * Told what happens in a consumer; how metrics are kept without the consumer knowing of them.
- * Called once a lease, never once an event. Must not throw.
+ * Called once a lease or
+ * more rarely, never once an event. Must not throw.
  */
 export interface ConsumerObserver<E> {
   onLease?(lease: ObservedLease): void;
@@ -37,5 +46,11 @@ export interface ConsumerObserver<E> {
   onSettled?(lease: SettledLease<E>): void;
   /** The outcome is not in the queue (or not for certain): events may be delivered again. */
   onLost?(lease: LostLease): void;
+  /** The sink has answered for the events of a lease; they may still be settled in vain. */
+  onStored?(stored: StoredEvents): void;
+  /** A call of the sink failed: it is out of reach. Called at each try. */
+  onStoreFailed?(): void;
+  /** Called when the sink goes out of reach, and when it is back. */
+  onSinkOutage?(outOfReach: boolean): void;
   onReclaimed?(partition: number, reclaimed: Reclaimed): void;
 }

@@ -5,6 +5,7 @@ import type { Logger } from '@event-pipeline/telemetry';
 import type { ConsumerObserver } from './consumer-observer';
 import type { EventCodec } from './event-codec';
 import type { HandlersByType } from './event-handler';
+import type { EventSink } from './event-sink';
 import { Heartbeat } from './heartbeat';
 import { IsolationGate } from './isolation-gate';
 import { LeaseReceiver, type Receipt } from './lease-receiver';
@@ -13,11 +14,14 @@ import { PartitionRota } from './partition-rota';
 import { QueueOutage } from './queue-outage';
 import { RateLimitedWarning } from './rate-limited-warning';
 import { ReclaimDuty } from './reclaim-duty';
+import { HELD_OFF, SinkOutage } from './sink-outage';
 
 export interface ConsumerOptions<E> {
   readonly queue: Queue;
   readonly codec: EventCodec<E>;
   readonly handlers: HandlersByType<E>;
+  /** Gets every event that its handler is done with, before it is settled. None by default. */
+  readonly sink?: EventSink<E>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -66,10 +70,13 @@ interface Isolation {
  * - *receiving*: asks for a lease until the queue answers ({@link LeaseReceiver}). With a lease:
  *   working. Without: choosing. When the answer says that an isolated event waits: isolating, after
  *   the work on the lease where there is one.
- * - *working*: runs handlers, extends the lease meanwhile, then settles it ({@link LeaseWork}).
+ * - *working*: runs handlers, hands what is done to the sink, extends the lease meanwhile, then
+ *   settles it ({@link LeaseWork}).
  *   Next: choosing.
  * - *isolating*: waits for a limited time until no other loop receives or works, holds them off,
  *   asks once for the isolated event and works on it alone ({@link IsolationGate}). Next: choosing.
+ *
+ * While the sink is out of reach, no loop goes on to receiving ({@link SinkOutage}).
  *
  * The consumer as a whole is *idle* until start, then *running*. Stop makes it *draining*: loops
  * take no new lease, start no further event, and give back in the settle call what they have not
@@ -83,6 +90,7 @@ export class Consumer<E> implements Component {
   private readonly graceOver = new AbortController();
   private readonly gate = new IsolationGate();
   private readonly outage: QueueOutage;
+  private readonly sinkOutage: SinkOutage;
   private readonly heartbeat: Heartbeat;
   private readonly failures: RateLimitedWarning;
   private readonly rota: PartitionRota;
@@ -96,6 +104,9 @@ export class Consumer<E> implements Component {
     // One for each partition and each loop: no leak, whatever Node's warning says above ten.
     setMaxListeners(0, this.draining.signal, this.graceOver.signal);
     this.outage = new QueueOutage(clock, logger);
+    this.sinkOutage = new SinkOutage(clock, logger, (outOfReach) =>
+      options.observer?.onSinkOutage?.(outOfReach),
+    );
     this.heartbeat = new Heartbeat(clock);
     this.failures = new RateLimitedWarning(clock, logger);
     this.rota = new PartitionRota(queue, clock, this.draining.signal);
@@ -113,6 +124,7 @@ export class Consumer<E> implements Component {
       retryPolicy: options.retryPolicy ?? DEFAULT_RETRY_POLICY,
       observer: options.observer ?? {},
       outage: this.outage,
+      sinkOutage: this.sinkOutage,
       draining: this.draining.signal,
       graceOver: this.graceOver.signal,
     });
@@ -164,6 +176,11 @@ export class Consumer<E> implements Component {
     return `the consumer has made no turn for ${Math.round(age / 1_000)} s`;
   }
 
+  /** Why no events are taken though the queue has some; undefined while there is no reason. */
+  pausedReason(): string | undefined {
+    return this.sinkOutage.reason;
+  }
+
   private async loop(): Promise<void> {
     const { signal } = this.draining;
     while (!signal.aborted) {
@@ -181,7 +198,7 @@ export class Consumer<E> implements Component {
   }
 
   private async turn(partition: number): Promise<void> {
-    const receipt = await this.gate.runShared(() => this.receiveAndWork(partition));
+    const receipt = await this.untilPassed(partition);
     if (receipt === undefined) return;
     const { lease, isolatedWaiting, nextDueMs } = receipt;
     if (isolatedWaiting && (await this.isolate(partition))) {
@@ -189,6 +206,18 @@ export class Consumer<E> implements Component {
     } else if (lease === undefined) {
       this.rota.empty(partition, nextDueMs);
     }
+  }
+
+  /** Undefined once the consumer drains. */
+  private async untilPassed(partition: number): Promise<Receipt | undefined> {
+    const { signal } = this.draining;
+    const work = () => this.sinkOutage.pass(() => this.receiveAndWork(partition));
+    while (!signal.aborted) {
+      await this.sinkOutage.untilPassable(signal);
+      const receipt = await this.gate.runShared(work);
+      if (receipt !== HELD_OFF) return receipt;
+    }
+    return undefined;
   }
 
   private async receiveAndWork(partition: number): Promise<Receipt | undefined> {
@@ -215,8 +244,9 @@ export class Consumer<E> implements Component {
     const over = new AbortController();
     const patience = clock.sleep(isolation.patienceMs, over.signal);
     try {
-      const work = () => this.workIsolated(partition, isolation);
+      const work = () => this.sinkOutage.pass(() => this.workIsolated(partition, isolation));
       const progress = await this.gate.runExclusive(work, patience);
+      if (progress === HELD_OFF) return false;
       if (progress === undefined) {
         isolation.notBefore = clock.monotonic() + 4 * isolation.patienceMs;
         isolation.patienceMs = Math.min(2 * isolation.patienceMs, MAX_ISOLATION_PATIENCE_MS);

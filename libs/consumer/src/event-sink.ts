@@ -9,7 +9,10 @@ export interface EventSink<E> {
    * or an answer that was lost: the sink keeps it once.
    *
    * A rejection means that the sink is out of reach, never that an event is bad. The consumer then
-   * takes no further leases and tries again with growing delays; no event uses up an attempt.
+   * takes no further leases and tries again with growing delays; no event uses up an attempt. So
+   * does no answer for 30 s, after which the signal aborts.
+   *
+   * All done events of a lease come in one call: at most MAX_BATCH_EVENTS of the queue.
    *
    * @param signal aborts when the answer is no longer waited for
    */

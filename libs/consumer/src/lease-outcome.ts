@@ -6,7 +6,11 @@ export interface LeaseOutcome<E> {
   readonly exceptions: readonly SettleException[];
   /** The events that are done, in their order. */
   readonly done: readonly E[];
+  /** For each of them its position in the lease. */
+  readonly doneIndexes: readonly number[];
   readonly retried: number;
+  /** Put off without having been tried, since their handler keeps failing. */
+  readonly deferred: number;
   readonly dead: Readonly<Partial<Record<DeadReason, number>>>;
   /** Given back, because they had not been started or not been finished when the lease ended. */
   readonly released: number;
@@ -51,27 +55,64 @@ export class LeaseVerdicts<E> {
   outcome(): LeaseOutcome<E> {
     const exceptions: SettleException[] = [];
     const done: E[] = [];
-    const dead: Partial<Record<DeadReason, number>> = {};
-    let retried = 0;
-    let released = 0;
+    const doneIndexes: number[] = [];
     for (let index = 0; index < this.size; index++) {
       if (this.isDone[index] === 1) {
         done.push(this.doneEvents[index] as E);
-        continue;
+        doneIndexes.push(index);
+      } else {
+        exceptions.push(this.exceptions[index] ?? { index, outcome: 'release' });
       }
-      const exception = this.exceptions[index] ?? { index, outcome: 'release' };
-      exceptions.push(exception);
-      if (exception.outcome === 'retry') retried++;
-      else if (exception.outcome === 'release') released++;
-      else dead[exception.reason] = (dead[exception.reason] ?? 0) + 1;
     }
-    return {
-      exceptions,
-      done,
-      retried,
-      dead,
-      released,
-      ...(this.firstFailure === undefined ? {} : { firstFailure: this.firstFailure }),
-    };
+    return summed(exceptions, done, doneIndexes, this.firstFailure);
   }
+}
+
+/** The outcome with another end for those of its done events for which one is given. */
+export function revised<E>(
+  outcome: LeaseOutcome<E>,
+  /** @param position in `done`; `index` in the lease */
+  endOf: (position: number, index: number) => SettleException | undefined,
+  sample?: FailureSample,
+): LeaseOutcome<E> {
+  const exceptions = [...outcome.exceptions];
+  const done: E[] = [];
+  const doneIndexes: number[] = [];
+  outcome.done.forEach((event, position) => {
+    const index = outcome.doneIndexes[position] as number;
+    const exception = endOf(position, index);
+    if (exception !== undefined) return void exceptions.push(exception);
+    done.push(event);
+    doneIndexes.push(index);
+  });
+  exceptions.sort((a, b) => a.index - b.index);
+  return summed(exceptions, done, doneIndexes, outcome.firstFailure ?? sample);
+}
+
+function summed<E>(
+  exceptions: readonly SettleException[],
+  done: readonly E[],
+  doneIndexes: readonly number[],
+  firstFailure: FailureSample | undefined,
+): LeaseOutcome<E> {
+  const dead: Partial<Record<DeadReason, number>> = {};
+  let retried = 0;
+  let deferred = 0;
+  let released = 0;
+  for (const exception of exceptions) {
+    if (exception.outcome === 'retry') retried++;
+    else if (exception.outcome === 'defer') deferred++;
+    else if (exception.outcome === 'release') released++;
+    else dead[exception.reason] = (dead[exception.reason] ?? 0) + 1;
+  }
+  return {
+    exceptions,
+    done,
+    doneIndexes,
+    retried,
+    deferred,
+    dead,
+    released,
+    ...(firstFailure === undefined ? {} : { firstFailure }),
+  };
 }

@@ -49,7 +49,7 @@ function setUp(
       random: new SeededRandom(),
       logger: sink.logger,
     },
-    { partition: 0, id: 'a lease', size: given.length, deliveries: given },
+    { partition: 0, id: 'a lease', size: given.length, handedOutAt: 0, deliveries: given },
     stopping.signal,
     aborter.signal,
   );

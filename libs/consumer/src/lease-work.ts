@@ -2,14 +2,19 @@ import type { Lease, Queue } from '@event-pipeline/queue';
 import { LeaseExtender } from './lease-extender';
 import type { ConsumerObserver, LostLease, ObservedLease } from './consumer-observer';
 import type { LeaseOutcome } from './lease-outcome';
+import type { EventSink } from './event-sink';
 import { LeaseRun, type LeaseRunParts } from './lease-run';
 import { LeaseSettler, type Settled } from './lease-settler';
+import { LeaseSink } from './lease-sink';
 import type { QueueOutage } from './queue-outage';
+import type { SinkOutage } from './sink-outage';
 
 export interface LeaseWorkOptions<E> extends LeaseRunParts<E> {
   readonly queue: Pick<Queue, 'extend' | 'settle'>;
   readonly observer: ConsumerObserver<E>;
   readonly outage: QueueOutage;
+  readonly sink?: EventSink<E>;
+  readonly sinkOutage: SinkOutage;
   readonly leaseMs: number;
   /** From here on no further event is started. */
   readonly draining: AbortSignal;
@@ -17,13 +22,15 @@ export interface LeaseWorkOptions<E> extends LeaseRunParts<E> {
   readonly graceOver: AbortSignal;
 }
 
-/** Takes leases from their receipt to their end: extended, handled, settled, reported. */
+/** Takes leases from their receipt to their end: extended, handled, stored, settled, reported. */
 export class LeaseWork<E> {
   private readonly held = new Set<LeaseExtender>();
   private readonly settler: LeaseSettler;
+  private readonly sink: LeaseSink<E> | undefined;
 
   constructor(private readonly options: LeaseWorkOptions<E>) {
-    const { queue, clock, random, outage, graceOver } = options;
+    const { queue, clock, random, outage, sink, sinkOutage, graceOver } = options;
+    this.sink = sink && new LeaseSink({ ...options, sink, outage: sinkOutage });
     this.settler = new LeaseSettler(queue, clock, random, outage);
     graceOver.addEventListener('abort', () => this.giveUp(), { once: true });
   }
@@ -48,10 +55,15 @@ export class LeaseWork<E> {
       if (graceOver.aborted) extender.abort();
       const run = new LeaseRun(this.options, lease, draining, extender.signal);
       await untilAborted(run.run(), graceOver);
+      const handlingMs = clock.monotonic() - startedAt;
+      let outcome = run.outcome();
+      if (this.sink !== undefined && extender.lost !== 'refused') {
+        outcome = await this.sink.store(lease, outcome, extender.signal);
+      }
       extender.stop();
       // One whose time ran out without an answer may still be held: the queue knows, so it is asked.
       if (extender.lost === 'refused') return this.reportLost(observed, lease, extender.lost);
-      await this.settle(observed, lease, run.outcome(), startedAt, extender);
+      await this.settle(observed, lease, outcome, handlingMs, extender);
     } finally {
       extender.stop();
       this.held.delete(extender);
@@ -66,17 +78,16 @@ export class LeaseWork<E> {
     observed: ObservedLease,
     lease: Lease,
     outcome: LeaseOutcome<E>,
-    startedAt: number,
+    handlingMs: number,
     { deadline, lost }: LeaseExtender,
   ): Promise<void> {
     const { clock, observer, graceOver } = this.options;
-    const handledAt = clock.monotonic();
+    const handedInAt = clock.monotonic();
     const settled = await this.settler.settle(lease, outcome.exceptions, deadline, graceOver);
     if (settled.result !== 'settled') {
       return this.reportLost(observed, lease, lost ?? settled.result, settled.error);
     }
-    const handlingMs = handledAt - startedAt;
-    const settleMs = clock.monotonic() - handledAt;
+    const settleMs = clock.monotonic() - handedInAt;
     this.log(observed, outcome, handlingMs + settleMs);
     observer.onSettled?.({ ...observed, outcome, handlingMs, settleMs });
   }

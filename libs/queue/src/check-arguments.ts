@@ -69,7 +69,7 @@ export function checkExceptions(size: number, exceptions: readonly SettleExcepti
   for (const exception of exceptions) {
     const { index } = exception;
     if (!Number.isInteger(index) || index <= last || index >= size) refuse(`event index ${index}`);
-    if (exception.outcome === 'retry' && !(exception.delayMs >= 0)) refuse('delayMs');
+    if ('delayMs' in exception && !(exception.delayMs >= 0)) refuse('delayMs');
     last = index;
   }
 }

@@ -5,7 +5,7 @@ import type { Partitioning } from './partitioning';
  * these sentences.
  *
  * An event is in exactly one state: pending, leased, suspect (back from a lease that expired),
- * delayed (waiting for a retry), or gone for good as processed, dead or purged. Every method moves
+ * delayed (waiting for a retry, or deferred), or gone for good as processed, dead or purged. Every method moves
  * events between states in one atomic step, so a crash at any moment leaves each event in one of
  * them; see {@link QueueStats} for the identity that follows.
  *
@@ -180,6 +180,11 @@ export interface LeaseRef {
 
 /** Events handed out for a limited time to one caller. */
 export interface Lease extends LeaseRef {
+  /**
+   * When it was handed out, Unix ms by the engine's clock: what {@link Delivery.firstFailureAt} can
+   * be compared with. 0 where an older version made the lease.
+   */
+  readonly handedOutAt: number;
   readonly deliveries: readonly Delivery[];
 }
 
@@ -206,6 +211,11 @@ export type SettleException =
       /** Which handler failed. */
       readonly handler: string;
     }
+  /**
+   * Comes again after the delay, uncounted: neither an attempt nor a crash, nor does the time of the
+   * first failure change. For an event that nobody has tried.
+   */
+  | { readonly index: number; readonly outcome: 'defer'; readonly delayMs: number }
   /** Next in line again, uncounted. */
   | { readonly index: number; readonly outcome: 'release' };
 
@@ -215,6 +225,8 @@ export const DEAD_REASONS = [
   'permanent-error',
   'undecodable',
   'crashed-worker',
+  'store-refused',
+  'too-old',
 ] as const;
 export type DeadReason = (typeof DEAD_REASONS)[number];
 
@@ -248,7 +260,7 @@ export interface QueueStats {
   readonly processed: number;
   readonly dead: number;
   readonly purged: number;
-  /** How often an event went to wait for a retry. */
+  /** How often an event went to wait for a retry; deferred ones are not counted. */
   readonly retried: number;
   /** How many leases ran out and were taken back. */
   readonly expiredLeases: number;

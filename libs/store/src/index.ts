@@ -1,1 +1,5 @@
+export { identicalText, type SameContent } from './content';
 export * from './event-store';
+export * from './retention-duty';
+export * from './store-component';
+export * from './store-config';

@@ -168,6 +168,28 @@ export const METRICS = {
     labels: [],
     buckets: SHORT_SECONDS,
   },
+  storeSeconds: {
+    name: 'pipeline_store_seconds',
+    type: 'histogram',
+    from: 'process',
+    help: 'Time until the store has made the events of one lease durable.',
+    labels: [],
+    buckets: SHORT_SECONDS,
+  },
+  storeFailures: {
+    name: 'pipeline_store_failures_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Calls of the store that failed since it was out of reach; each is repeated.',
+    labels: [],
+  },
+  storeOutage: {
+    name: 'pipeline_store_outage',
+    type: 'gauge',
+    from: 'process',
+    help: '1 while the store is out of reach and this worker takes no further events.',
+    labels: [],
+  },
   endToEndSeconds: {
     name: 'pipeline_end_to_end_seconds',
     type: 'histogram',

@@ -10,6 +10,7 @@ export function checkOutcomes(exceptions: readonly SettleException[]): void {
       case 'release':
         break;
       case 'retry':
+      case 'defer':
         if (!(exception.delayMs <= LONGEST_MS)) refuse(`delayMs ${exception.delayMs}`);
         break;
       case 'dead':

@@ -26,6 +26,8 @@ export interface LeaseRecord {
     | { readonly kind: 'queue' }
     | { readonly kind: 'group'; readonly group: number; readonly part: number }
     | { readonly kind: 'isolated'; readonly group: number };
+  /** Absent where an older version made the lease. */
+  readonly handedOutAt?: number;
   readonly deadline: number;
   readonly size: number;
   readonly bytes: number;

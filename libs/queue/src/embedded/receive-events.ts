@@ -64,6 +64,7 @@ export function receiveEvents(
 
   const lease: LeaseRecord = {
     ...taken,
+    handedOutAt: now,
     deadline: now + request.leaseMs,
     size: handOut.events,
     bytes: handOut.bytes,
@@ -196,10 +197,11 @@ function answer(
 }
 
 /** The lease as its receiver gets it. Its chunks were read in the transaction; decoding can wait. */
-export function toLease(records: PartitionRecords, id: string, { size, runs }: LeaseRecord): Lease {
+export function toLease(records: PartitionRecords, id: string, record: LeaseRecord): Lease {
+  const { size, runs, handedOutAt = 0 } = record;
   const deliveries: Delivery[] = [];
   for (const { chunk, from, to } of runs) {
     deliveries.push(...records.chunk(chunk).deliveries(from, to));
   }
-  return { partition: records.partition, id, size, deliveries };
+  return { partition: records.partition, id, size, handedOutAt, deliveries };
 }

@@ -28,6 +28,7 @@ export function settleLease(
   const state = records.state();
   const retries: Retry[] = [];
   const released: LeasedRun[] = [];
+  const deferred: LeasedRun[] = [];
   let keptBytes = 0;
   const places = placesOf(lease.runs, exceptions);
   exceptions.forEach((exception, at) => {
@@ -36,6 +37,9 @@ export function settleLease(
     const size = chunk.sizeOf(index);
     keptBytes += size;
     if (exception.outcome === 'release') return addEvent(released, run, index);
+    if (exception.outcome === 'defer') {
+      return addEvent(deferred, { ...run, due: Math.ceil(now + exception.delayMs) }, index);
+    }
     const [event] = chunk.deliveries(index, index + 1) as [Delivery];
     const failed = {
       ...event,
@@ -52,12 +56,14 @@ export function settleLease(
 
   const gone = new Map<number, number>();
   for (const { chunk, from, to } of lease.runs) gone.set(chunk, (gone.get(chunk) ?? 0) + to - from);
-  for (const { chunk, from, to } of released) gone.set(chunk, (gone.get(chunk) ?? 0) - to + from);
+  for (const { chunk, from, to } of [...released, ...deferred])
+    gone.set(chunk, (gone.get(chunk) ?? 0) - to + from);
   for (const [chunk, events] of gone) if (events > 0) records.dropFromChunk(chunk, events);
 
   endLease(records, state, id, lease);
   delay(records, state, retries);
   giveBack(records, state, lease.origin, released);
+  if (deferred.length > 0) giveBack(records, state, { kind: 'queue' }, deferred);
   state.processed += lease.size - exceptions.length;
   state.bytes -= lease.bytes - keptBytes;
   records.putState(state);

@@ -189,7 +189,7 @@ class RedisQueue implements Queue {
     const args: RedisArgument[] = [lease.id, lease.size];
     for (const exception of exceptions) {
       args.push(exception.index, exception.outcome);
-      if (exception.outcome === 'retry') args.push(Math.ceil(exception.delayMs));
+      if ('delayMs' in exception) args.push(Math.ceil(exception.delayMs));
       if (exception.outcome === 'dead') {
         args.push(exception.reason, exception.error.slice(0, MAX_ERROR_LENGTH), exception.handler);
       }

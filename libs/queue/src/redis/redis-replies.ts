@@ -39,16 +39,29 @@ export function parseEnqueueReply(
 
 export function parseReceiveReply(reply: unknown, partition: number, leaseId: string): Received {
   const [list, isolatedWaiting, nextDueMs] = listOf(reply, 'receive');
-  // The first element says what the lease is made of; only the scripts need it.
-  const deliveries = listOf(list, 'lease').slice(1).map(parseElement);
+  const [head, ...elements] = listOf(list, 'lease');
+  const deliveries = elements.map(parseElement);
   const due = Number(nextDueMs);
   return {
     ...(deliveries.length > 0
-      ? { lease: { partition, id: leaseId, size: deliveries.length, deliveries } }
+      ? {
+          lease: {
+            partition,
+            id: leaseId,
+            size: deliveries.length,
+            handedOutAt: handedOutAt(head),
+            deliveries,
+          },
+        }
       : {}),
     isolatedWaiting: Number(isolatedWaiting) > 0,
     ...(due >= 0 ? { nextDueMs: due } : {}),
   };
+}
+
+/** The first element says what the lease is made of, and last when it was made. */
+function handedOutAt(head: unknown): number {
+  return Number(String(head).split(',')[3] ?? 0);
 }
 
 /** See scripts/element.lua for how an event lies in a list. */

@@ -13,6 +13,7 @@ export type LeaseKind = 'pending' | 'suspect' | 'isolated';
 export interface HeldLease {
   readonly kind: LeaseKind;
   readonly items: readonly Item[];
+  readonly handedOutAt: number;
   expiresAt: number;
 }
 

@@ -100,7 +100,8 @@ export class InMemoryQueue implements Queue {
     if (!partition.leases.has(leaseId)) {
       const taken = this.take(partition, request);
       if (taken.items.length > 0) {
-        partition.leases.set(leaseId, { ...taken, expiresAt: this.clock.now() + leaseMs });
+        const handedOutAt = this.clock.now();
+        partition.leases.set(leaseId, { ...taken, handedOutAt, expiresAt: handedOutAt + leaseMs });
         if (partition.pending.length + partition.groups.length > 0) wake(partition);
       }
     }
@@ -113,7 +114,7 @@ export class InMemoryQueue implements Queue {
     let last = -1;
     for (const exception of exceptions) {
       refuseUnless(exception.index > last && exception.index < held.items.length, 'index');
-      if (exception.outcome === 'retry') refuseUnless(exception.delayMs >= 0, 'delayMs');
+      if ('delayMs' in exception) refuseUnless(exception.delayMs >= 0, 'delayMs');
       last = exception.index;
     }
     partition.leases.delete(lease.id);
@@ -282,19 +283,20 @@ export class InMemoryQueue implements Queue {
 
   private answer(number: number, leaseId: string): Received {
     const partition = this.at(number);
-    const items = partition.leases.get(leaseId)?.items;
+    const held = partition.leases.get(leaseId);
     const due = partition.delayed.map(({ dueAt }) => dueAt);
     const nextDueMs = Math.max(0, Math.min(...due) - this.clock.now());
     return {
       isolatedWaiting: partition.isolated.length > 0,
-      ...(items === undefined
+      ...(held === undefined
         ? {}
         : {
             lease: {
               partition: number,
               id: leaseId,
-              size: items.length,
-              deliveries: items.map((item) => ({ ...item })),
+              size: held.items.length,
+              handedOutAt: held.handedOutAt,
+              deliveries: held.items.map((item) => ({ ...item })),
             },
           }),
       ...(due.length === 0 ? {} : { nextDueMs }),
@@ -310,6 +312,9 @@ export class InMemoryQueue implements Queue {
         dueAt: now + exception.delayMs,
         item: { body, crashes, attempts: attempts + 1, firstFailureAt: firstFailureAt || now },
       });
+      wake(partition);
+    } else if (exception.outcome === 'defer') {
+      partition.delayed.push({ dueAt: now + exception.delayMs, item });
       wake(partition);
     } else if (exception.outcome === 'dead') {
       const { reason, error, handler } = exception;

@@ -1,10 +1,11 @@
 -- Shared by the other scripts: how an event lies in the lists.
 --
 --   {…}                               an event that has never failed: its JSON text and nothing else
---   \1 attempts,crashes,first \1 {…}  one that has: failed attempts, crashes, first failure (ms)
+--   \1 attempts,crashes,first \1 {…}  one that has, or was deferred: failed attempts, crashes, first failure (ms)
 --   \2 n                              in the suspect list: the next n events are one group
---   \3 kind,count,bytes               first in a lease list: what the lease is made of; kind is
---                                     p (pending and due retries), s (suspect group), i (isolated)
+--   \3 kind,count,bytes,time          first in a lease list: what the lease is made of, and when (ms);
+--                                     kind is p (pending and due retries), s (suspect group) or
+--                                     i (isolated); older versions left the time out
 --
 -- No JSON text begins with one of these bytes.
 
@@ -33,7 +34,7 @@ end
 
 -- returns kind, count, bytes
 local function read_lease_head(head)
-  local kind, count, bytes = string.match(head, '^\3(%a),(%d+),(%d+)$')
+  local kind, count, bytes = string.match(head, '^\3(%a),(%d+),(%d+)')
   return kind, tonumber(count), tonumber(bytes)
 end
 

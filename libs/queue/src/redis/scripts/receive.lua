@@ -107,10 +107,11 @@ if #taken == 0 then return answer({}) end
 
 local suspects = 0
 if kind ~= 'p' then suspects = #taken end
-redis.call('RPUSH', lease, '\3' .. kind .. ',' .. #taken .. ',' .. bytes, unpack(taken))
+local head = string.format('\3%s,%d,%d,%.0f', kind, #taken, bytes, now)
+redis.call('RPUSH', lease, head, unpack(taken))
 redis.call('ZADD', leases, now + lease_ms, ARGV[1])
 redis.call('HINCRBY', counters, 'leased', #taken)
 if suspects > 0 then redis.call('HINCRBY', counters, 'suspect', -suspects) end
 if redis.call('EXISTS', pending, suspect) > 0 then wake(wakeup) end
-table.insert(taken, 1, '\3' .. kind .. ',' .. #taken .. ',' .. bytes)
+table.insert(taken, 1, head)
 return answer(taken)

@@ -3,7 +3,8 @@
 --
 -- KEYS    lease, leases, pending, suspect, isolated, delayed, dead, counters, wakeup
 -- ARGV    lease id, number of events, then for each exception, by ascending index (from 0):
---         index, "retry", delay ms | index, "dead", reason, error, handler | index, "release"
+--         index, "retry", delay ms | index, "defer", delay ms | index, "release" |
+--         index, "dead", reason, error, handler
 -- returns 1, or 0 when the lease is not held
 
 local lease, leases, pending, suspect, isolated = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -14,14 +15,14 @@ if not head then return 0 end
 local kind, count, bytes = read_lease_head(head)
 if count ~= tonumber(ARGV[2]) then return redis.error_reply('INVALID size of the lease') end
 
-local widths = { retry = 3, dead = 5, release = 2 }
+local widths = { retry = 3, defer = 3, dead = 5, release = 2 }
 local exceptions, at, last = {}, 3, -1
 while at <= #ARGV do
   local index, width = tonumber(ARGV[at]), widths[ARGV[at + 1]]
   if not index or not width or index <= last or index >= count or at + width > #ARGV + 1 then
     return redis.error_reply('INVALID exception')
   end
-  if ARGV[at + 1] == 'retry' and not tonumber(ARGV[at + 2]) then
+  if widths[ARGV[at + 1]] == 3 and not tonumber(ARGV[at + 2]) then
     return redis.error_reply('INVALID delay')
   end
   exceptions[#exceptions + 1] = at
@@ -29,7 +30,7 @@ while at <= #ARGV do
   at = at + width
 end
 
-local retried, dead_letters, released, kept_bytes = 0, 0, {}, 0
+local retried, deferred, dead_letters, released, kept_bytes = 0, 0, 0, {}, 0
 if #exceptions > 0 then
   local problem = wrong_type(delayed, 'zset') or wrong_type(dead, 'stream')
   if problem then return problem end
@@ -42,6 +43,10 @@ if #exceptions > 0 then
     kept_bytes = kept_bytes + #body
     if outcome == 'release' then
       released[#released + 1] = element
+    elseif outcome == 'defer' then
+      deferred = deferred + 1
+      redis.call('ZADD', delayed, now + tonumber(ARGV[start + 2]),
+        ARGV[1] .. ':' .. index .. write_element(attempts, crashes, first, body))
     else
       if first == 0 then first = now end
       attempts = attempts + 1
@@ -61,11 +66,11 @@ end
 
 redis.call('DEL', lease)
 redis.call('ZREM', leases, ARGV[1])
--- Who waits learns when the retry falls due.
-if retried > 0 then wake(wakeup) end
+-- Who waits learns when the event falls due.
+if retried + deferred > 0 then wake(wakeup) end
 if #released > 0 then give_back(kind, released, pending, suspect, isolated, counters, wakeup) end
 redis.call('HINCRBY', counters, 'leased', -count)
-local done = count - retried - dead_letters - #released
+local done = count - retried - deferred - dead_letters - #released
 if done > 0 then redis.call('HINCRBY', counters, 'processed', done) end
 if retried > 0 then redis.call('HINCRBY', counters, 'retried', retried) end
 if bytes ~= kept_bytes then redis.call('HINCRBY', counters, 'bytes', kept_bytes - bytes) end

@@ -56,6 +56,81 @@ export function describeSettleContract(create: CreateQueueUnderTest): void {
     );
 
     it(
+      'hands a deferred event out again when it is due, not before, and counts nothing',
+      withQueue(create, async ({ queue, passTime }) => {
+        await put(queue, events(1, 4));
+        await queue.settle(await take(queue), [
+          { index: 1, outcome: 'defer', delayMs: 5_000 },
+          { index: 2, outcome: 'defer', delayMs: 7_000 },
+        ]);
+        expect(await queue.stats(0)).toMatchObject({
+          processed: 2,
+          delayed: 2,
+          retried: 0,
+          leased: 0,
+        });
+        const early = await receive(queue);
+        expect(early.lease).toBeUndefined();
+        expect(early.nextDueMs).toBeGreaterThan(0);
+        expect(early.nextDueMs).toBeLessThanOrEqual(5_000);
+        await passTime(7_000);
+        const lease = await take(queue);
+        const fresh = { attempts: 0, crashes: 0, firstFailureAt: 0 };
+        expect(lease.deliveries).toEqual([
+          { body: event(2), ...fresh },
+          { body: event(3), ...fresh },
+        ]);
+        await queue.settle(lease, []);
+        expect(await queue.stats(0)).toMatchObject({ processed: 4, delayed: 0, bytes: 0 });
+      }),
+    );
+
+    it(
+      'changes no count of a failed event that is deferred, however often',
+      withQueue(create, async ({ queue, passTime }) => {
+        await put(queue, [event(1)]);
+        await queue.settle(await take(queue), [{ index: 0, outcome: 'retry', delayMs: 10 }]);
+        await passTime(10);
+        const [failed] = (
+          await take(queue).then(async (lease) => {
+            await queue.settle(lease, [{ index: 0, outcome: 'defer', delayMs: 10 }]);
+            return lease;
+          })
+        ).deliveries;
+        expect(failed).toMatchObject({ attempts: 1 });
+        for (let time = 0; time < 3; time++) {
+          await passTime(10);
+          const lease = await take(queue);
+          expect(lease.deliveries).toEqual([failed]);
+          await queue.settle(lease, [{ index: 0, outcome: 'defer', delayMs: 10 }]);
+        }
+        expect(await queue.stats(0)).toMatchObject({ retried: 1, delayed: 1, suspect: 0 });
+      }),
+    );
+
+    it(
+      'defers suspects, isolated ones too, and keeps their crashes',
+      withQueue(create, async (context) => {
+        const { queue, passTime } = context;
+        await put(queue, events(1, 3));
+        await take(queue);
+        await expire(context);
+        await queue.settle(await take(queue), [{ index: 0, outcome: 'defer', delayMs: 10 }]);
+        await take(queue, { isolated: 'only' });
+        await expire(context);
+        const isolated = await take(queue, { isolated: 'only' });
+        expect(isolated.deliveries).toMatchObject([{ body: event(3), crashes: 1 }]);
+        await queue.settle(isolated, [{ index: 0, outcome: 'defer', delayMs: 10 }]);
+        expect(await queue.stats(0)).toMatchObject({ suspect: 0, delayed: 2, processed: 1 });
+        await passTime(10);
+        expect((await take(queue)).deliveries).toMatchObject([
+          { body: event(1), crashes: 0, attempts: 0 },
+          { body: event(3), crashes: 1, attempts: 0 },
+        ]);
+      }),
+    );
+
+    it(
       'hands a retry out again when it is due, not before, with one more attempt',
       withQueue(create, async ({ queue, passTime }) => {
         await put(queue, [event(1)]);
@@ -65,9 +140,11 @@ export function describeSettleContract(create: CreateQueueUnderTest): void {
         expect(early.nextDueMs).toBeGreaterThan(0);
         expect(early.nextDueMs).toBeLessThanOrEqual(5_000);
         await passTime(5_000);
-        const [delivery] = (await take(queue)).deliveries;
+        const { deliveries, handedOutAt } = await take(queue);
+        const [delivery] = deliveries;
         expect(delivery).toMatchObject({ body: event(1), attempts: 1, crashes: 0 });
         expect(delivery?.firstFailureAt).toBeGreaterThan(0);
+        expect(handedOutAt).toBeGreaterThanOrEqual(delivery?.firstFailureAt ?? Infinity);
       }),
     );
 
@@ -166,6 +243,10 @@ export function describeSettleContract(create: CreateQueueUnderTest): void {
       ['an event named twice', [dead(1), dead(1)]],
       ['unsorted events', [dead(2), dead(0)]],
       ['a negative delay', [{ index: 0, outcome: 'retry', delayMs: -1 } as const]],
+      [
+        'a negative delay of a deferred one',
+        [{ index: 0, outcome: 'defer', delayMs: -1 } as const],
+      ],
     ])('refuses %s before anything changes', async (_, exceptions) => {
       await withQueue(create, async ({ queue }) => {
         await put(queue, events(1, 3));

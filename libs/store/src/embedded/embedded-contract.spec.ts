@@ -1,0 +1,4 @@
+import { describeStoreContract } from '../testing/store-contract';
+import { createEmbeddedStoreUnderTest } from './testing/embedded-store-under-test';
+
+describeStoreContract('embedded', createEmbeddedStoreUnderTest);

@@ -1,0 +1,172 @@
+import { PipelineError, messageOf, type Clock } from '@event-pipeline/runtime';
+import type { Logger } from '@event-pipeline/telemetry';
+import type { SameContent } from '../content';
+import type { EventStore, PutResult, StorableEvent, StoreHealth } from '../event-store';
+import { OnceReady } from '../once-ready';
+import { putEvents, type RowOutcome } from '../put-events';
+import { missingSteps } from '../schema-versions';
+import { isBusy, toStoreError } from './sqlite-errors';
+import { SQLITE_SCHEMA } from './sqlite-schema';
+import { SqliteThread } from './sqlite-thread';
+import { prepareFolder } from './store-folder';
+
+export interface EmbeddedStoreOptions {
+  /** The folder; made where it is missing. */
+  readonly path: string;
+  /** How long another process may hold the file's lock. */
+  readonly timeoutMs: number;
+}
+
+export interface EmbeddedStoreDependencies {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly sameContent: SameContent;
+}
+
+/**
+ * A write-ahead log that is on disk at each commit; after a checkpoint the log's file is cut down
+ * again to 64 MiB.
+ */
+const PRAGMAS = ['journal_mode = wal', 'synchronous = full', 'journal_size_limit = 67108864'];
+/** Switching to the write-ahead log does not wait for another process that does the same. */
+const OPEN_ATTEMPTS = 40;
+const OPEN_PAUSE_MS = 50;
+
+const INSERT = `
+  insert into events (id, type, occurred_at, received_at, stored_at, body)
+  values (?, ?, ?, ?, ?, ?) on conflict (id) do nothing`;
+
+/**
+ * Opens a store in a folder: a SQLite database that any tool can read meanwhile. Several processes of
+ * one machine may use it. Where it cannot be opened now, for want of room or of its lock, that is
+ * done with the next call.
+ *
+ * @throws PipelineError CONFIG_INVALID
+ */
+export async function openEmbeddedStore(
+  options: EmbeddedStoreOptions,
+  dependencies: EmbeddedStoreDependencies,
+): Promise<EventStore> {
+  const store = new EmbeddedStore(prepareFolder(options.path), options.timeoutMs, dependencies);
+  try {
+    await store.health();
+  } catch (error) {
+    if (PipelineError.from(error).code !== 'STORE_UNAVAILABLE') {
+      await store.close();
+      throw error;
+    }
+    dependencies.logger.warn({ error: messageOf(error) }, 'the store is out of reach');
+  }
+  return store;
+}
+
+class EmbeddedStore implements EventStore {
+  private readonly thread: SqliteThread;
+  private readonly opened: OnceReady;
+
+  constructor(
+    private readonly file: string,
+    timeoutMs: number,
+    private readonly dependencies: EmbeddedStoreDependencies,
+  ) {
+    this.thread = new SqliteThread(timeoutMs, dependencies.clock);
+    this.opened = new OnceReady(() => this.open());
+  }
+
+  put(events: readonly StorableEvent[]): Promise<PutResult> {
+    return this.answer(() =>
+      putEvents(
+        { insert: (rows) => this.insert(rows), bodiesOf: (ids) => this.bodiesOf(ids) },
+        events,
+        this.dependencies.sameContent,
+      ),
+    );
+  }
+
+  deleteReceivedBefore(time: number, limit: number): Promise<number> {
+    return this.answer(() =>
+      this.thread.change(
+        `delete from events where rowid in (
+           select rowid from events where received_at < ? order by received_at limit ?)`,
+        [time, limit],
+      ),
+    );
+  }
+
+  contains(ids: readonly string[]): Promise<readonly boolean[]> {
+    return this.answer(async () => {
+      const rows = await this.thread.query(
+        'select id from events where id in (select value from json_each(?))',
+        [JSON.stringify(ids)],
+      );
+      const stored = new Set(rows.map(([id]) => id));
+      return ids.map((id) => stored.has(id));
+    });
+  }
+
+  health(): Promise<StoreHealth> {
+    return this.answer(async () => {
+      const [[version] = []] = await this.thread.query('select sqlite_version()');
+      // A question to the file itself, which may be gone or damaged.
+      await this.thread.query('select 1 from events limit 1');
+      return {
+        detail: `SQLite ${String(version)}, write-ahead log, synchronous full`,
+        durable: true,
+      };
+    });
+  }
+
+  close(): Promise<void> {
+    return this.thread.close();
+  }
+
+  private async insert(rows: readonly StorableEvent[]): Promise<RowOutcome[]> {
+    const now = this.dependencies.clock.now();
+    const changes = await this.thread.changeEach(
+      INSERT,
+      rows.map(({ id, type, timestamp, receivedAt, body }) => {
+        return [id, type, timestamp, receivedAt, now, body];
+      }),
+    );
+    return changes.map((change) => {
+      if (typeof change === 'string') return { refused: `SQLite: ${change}` };
+      return change === 1 ? 'stored' : 'there';
+    });
+  }
+
+  private async bodiesOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const rows = await this.thread.query(
+      'select id, body from events where id in (select value from json_each(?))',
+      [JSON.stringify(ids)],
+    );
+    return new Map(rows.map(([id, body]) => [String(id), String(body)]));
+  }
+
+  private async open(): Promise<void> {
+    const { clock, logger } = this.dependencies;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.thread.open(this.file, PRAGMAS);
+        break;
+      } catch (error) {
+        if (!isBusy(error) || attempt === OPEN_ATTEMPTS) throw error;
+      }
+      await clock.sleep(OPEN_PAUSE_MS);
+    }
+    const [[version] = []] = await this.thread.query('pragma user_version');
+    const steps = missingSteps(SQLITE_SCHEMA, Number(version));
+    if (steps.length === 0) return;
+    const from = await this.thread.migrate(steps);
+    const to = SQLITE_SCHEMA.length;
+    if (from < to) logger.info({ from, to }, `the store's schema is at version ${to} now`);
+  }
+
+  private async answer<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      await this.opened.whenReady();
+      return await ask();
+    } catch (error) {
+      throw toStoreError(error, this.file);
+    }
+  }
+}

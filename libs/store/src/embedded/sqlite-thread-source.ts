@@ -1,0 +1,87 @@
+/**
+ * What runs in the thread that owns the connection to SQLite, as text: programs are bundled into one
+ * file each, and there is no second one that a thread could be started from. It is small and knows
+ * no table; all else is in TypeScript on this side.
+ *
+ * A message is { id, operation, argument }, the answer { id, result } or { id, failure }.
+ */
+export const SQLITE_THREAD_SOURCE = `
+'use strict';
+const { parentPort, workerData } = require('node:worker_threads');
+const Database = require(workerData.driver);
+
+const CONSTRAINT = 19;
+let database;
+const statements = new Map();
+
+function prepared(sql) {
+  let statement = statements.get(sql);
+  if (statement === undefined) statements.set(sql, (statement = database.prepare(sql)));
+  return statement;
+}
+
+function inTransaction(change) {
+  database.exec('begin immediate');
+  try {
+    const result = change();
+    database.exec('commit');
+    return result;
+  } catch (error) {
+    // SQLite has ended it by itself after some errors.
+    if (database.inTransaction) database.exec('rollback');
+    throw error;
+  }
+}
+
+const operations = {
+  open({ file, busyMs, pragmas }) {
+    // From an attempt that went half the way.
+    if (database !== undefined) database.close();
+    statements.clear();
+    database = new Database(file, { timeout: busyMs });
+    for (const pragma of pragmas) database.exec('pragma ' + pragma);
+  },
+  /** Rows as arrays of their columns. */
+  query: ({ sql, values }) => prepared(sql).raw().all(...values),
+  /** How many rows it has changed. */
+  change: ({ sql, values }) => inTransaction(() => prepared(sql).run(...values).changes),
+  /** For each row what it has changed, or why a constraint refused it. All are on disk, or none. */
+  changeEach: ({ sql, rows }) =>
+    inTransaction(() => {
+      const statement = prepared(sql);
+      return rows.map((row) => {
+        try {
+          return statement.run(...row).changes;
+        } catch (error) {
+          if ((error.rawCode & 0xff) !== CONSTRAINT) throw error;
+          return error.message;
+        }
+      });
+    }),
+  /** Runs the steps above the version that the file has now; answers that version. */
+  migrate: ({ steps }) =>
+    inTransaction(() => {
+      const [[version]] = database.prepare('pragma user_version').raw().all();
+      for (const step of steps) {
+        if (step.version <= version) continue;
+        for (const sql of step.statements) database.exec(sql);
+        database.exec('pragma user_version = ' + step.version);
+      }
+      return version;
+    }),
+  close() {
+    statements.clear();
+    if (database !== undefined) database.close();
+    parentPort.close();
+  },
+};
+
+parentPort.on('message', ({ id, operation, argument }) => {
+  try {
+    parentPort.postMessage({ id, result: operations[operation](argument) });
+  } catch (error) {
+    const failure = { message: String(error.message), resultCode: error.rawCode || 0 };
+    parentPort.postMessage({ id, failure });
+  }
+});
+`;

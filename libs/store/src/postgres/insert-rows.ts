@@ -1,0 +1,74 @@
+import { messageOf } from '@event-pipeline/runtime';
+import type { StorableEvent } from '../event-store';
+import type { RowOutcome } from '../put-events';
+import { blamesTheRow } from './postgres-errors';
+
+/** Runs one statement that inserts these rows; answers the ids that were new. */
+export type InsertStatement = (rows: readonly StorableEvent[]) => Promise<ReadonlySet<string>>;
+
+/** Characters of bodies in one statement; a larger batch takes several. */
+const STATEMENT_CHARACTERS = 16 * 1_048_576;
+
+/** One row of the arrays is one row of the table; a row that is there already stays as it is. */
+export const INSERT_EVENTS = `
+  insert into events (id, type, occurred_at, received_at, body)
+  select id, type, to_timestamp(occurred / 1000), to_timestamp(received / 1000), body
+  from unnest($1::uuid[], $2::text[], $3::float8[], $4::float8[], $5::json[])
+    as given (id, type, occurred, received, body)
+  on conflict (id) do nothing
+  returning id::text`;
+
+/** The values of {@link INSERT_EVENTS}: an array for each column. */
+export function insertValues(rows: readonly StorableEvent[]): unknown[] {
+  return [
+    rows.map(({ id }) => id),
+    rows.map(({ type }) => type),
+    rows.map(({ timestamp }) => timestamp),
+    rows.map(({ receivedAt }) => receivedAt),
+    rows.map(({ body }) => body),
+  ];
+}
+
+/**
+ * Inserts rows and finds those that the server refuses. One refused row fails its whole statement
+ * without saying which it is, so the rows are halved until it is alone: about log2 of their number
+ * in statements for each such row.
+ */
+export async function insertRows(
+  rows: readonly StorableEvent[],
+  insert: InsertStatement,
+): Promise<RowOutcome[]> {
+  const outcomes: RowOutcome[] = [];
+  for (const part of partsOf(rows)) outcomes.push(...(await insertPart(part, insert)));
+  return outcomes;
+}
+
+async function insertPart(
+  rows: readonly StorableEvent[],
+  insert: InsertStatement,
+): Promise<RowOutcome[]> {
+  try {
+    const stored = await insert(rows);
+    return rows.map(({ id }) => (stored.has(id) ? 'stored' : 'there'));
+  } catch (error) {
+    if (!blamesTheRow(error)) throw error;
+    if (rows.length <= 1) return [{ refused: `PostgreSQL: ${messageOf(error)}` }];
+  }
+  const middle = rows.length >> 1;
+  const left = await insertPart(rows.slice(0, middle), insert);
+  return [...left, ...(await insertPart(rows.slice(middle), insert))];
+}
+
+function partsOf(rows: readonly StorableEvent[]): StorableEvent[][] {
+  const parts: StorableEvent[][] = [];
+  let characters = Infinity;
+  for (const row of rows) {
+    characters += row.body.length;
+    if (characters > STATEMENT_CHARACTERS) {
+      parts.push([]);
+      characters = row.body.length;
+    }
+    parts.at(-1)?.push(row);
+  }
+  return parts;
+}

@@ -1,0 +1,90 @@
+import { PipelineError } from '@event-pipeline/runtime';
+import { missingSteps, type SchemaSteps } from '../schema-versions';
+import { UNDEFINED_TABLE, sqlState } from './postgres-errors';
+import type { PostgresLink, Session } from './postgres-link';
+import { VERSION_TABLE } from './postgres-schema';
+
+/** Of the lock that those who change the schema hold; any number that nothing else uses. */
+const LOCK_KEY = 7_236_834_110;
+/** How long a worker waits for another one that changes the schema. */
+const LOCK_LIMIT_MS = 60_000;
+/** Of one statement: an index on a large table takes its time. */
+const STEP_LIMIT_MS = 3_600_000;
+const OLDEST_VERSION = 130_000;
+
+/**
+ * Brings the schema up to date, in one transaction under a lock, so that any number of workers may
+ * start at once. Where it is up to date, it takes no lock and needs no right to change anything.
+ *
+ * @throws PipelineError CONFIG_INVALID for a server or a schema that this program cannot use
+ */
+export async function migratePostgres(
+  link: PostgresLink,
+  steps: SchemaSteps,
+): Promise<{ readonly from: number; readonly to: number }> {
+  return link.withSession(async (session) => {
+    await checkServer(session);
+    const from = await versionIn(session);
+    if (missingSteps(steps, from).length === 0) return { from, to: from };
+    return underLock(session, async () => {
+      await session.query(
+        `create table if not exists ${VERSION_TABLE} (
+           only_row boolean primary key default true check (only_row), version integer not null)`,
+      );
+      // Read again: another worker may have been faster.
+      const version = await versionIn(session);
+      for (const step of missingSteps(steps, version)) {
+        for (const sql of step.statements) await session.query(sql, [], STEP_LIMIT_MS);
+      }
+      await session.query(
+        `insert into ${VERSION_TABLE} (version) values ($1)
+         on conflict (only_row) do update set version = excluded.version`,
+        [steps.length],
+      );
+      return { from: version, to: steps.length };
+    });
+  });
+}
+
+async function underLock<T>(session: Session, change: () => Promise<T>): Promise<T> {
+  await session.query('begin');
+  try {
+    await session.query(`set local lock_timeout = ${LOCK_LIMIT_MS}`);
+    await session.query(`set local statement_timeout = ${STEP_LIMIT_MS}`);
+    await session.query('select pg_advisory_xact_lock($1)', [LOCK_KEY], LOCK_LIMIT_MS);
+    const result = await change();
+    await session.query('commit');
+    return result;
+  } catch (error) {
+    // Where this fails as well, the connection is gone, and the transaction with it.
+    await session.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
+async function checkServer(session: Session): Promise<void> {
+  const { rows } = await session.query<{ number: number; name: string }>(
+    `select current_setting('server_version_num')::int as number,
+            current_setting('server_version') as name`,
+  );
+  const [server] = rows;
+  if (server === undefined || server.number < OLDEST_VERSION) {
+    throw new PipelineError(
+      'CONFIG_INVALID',
+      `the store needs PostgreSQL 13 or newer, and this is ${server?.name ?? 'unknown'}`,
+    );
+  }
+}
+
+/** 0 where there is none yet. */
+async function versionIn(session: Session): Promise<number> {
+  try {
+    const { rows } = await session.query<{ version: number }>(
+      `select version from ${VERSION_TABLE}`,
+    );
+    return rows[0]?.version ?? 0;
+  } catch (error) {
+    if (sqlState(error) === UNDEFINED_TABLE) return 0;
+    throw error;
+  }
+}

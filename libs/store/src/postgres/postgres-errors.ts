@@ -1,0 +1,84 @@
+import { PipelineError, messageOf } from '@event-pipeline/runtime';
+import { DatabaseError } from 'pg';
+
+/** Of what PostgreSQL itself has answered; empty where it has not. */
+export function sqlState(error: unknown): string {
+  return error instanceof DatabaseError ? (error.code ?? '') : '';
+}
+
+/**
+ * Classes of SQLSTATE that blame what a row contains: data exceptions, constraints and check options
+ * (which a user may have added), a limit of the server that one value is beyond (54), an exception
+ * that a trigger raised (P0). Every other class is about the server.
+ */
+const ABOUT_THE_ROW = new Set(['22', '23', '44', '54', 'P0']);
+
+export function blamesTheRow(error: unknown): boolean {
+  return ABOUT_THE_ROW.has(sqlState(error).slice(0, 2));
+}
+
+/** Serialization failure, deadlock, a lock that was not to be had in time. */
+const PASSING = new Set(['40001', '40P01', '55P03']);
+
+/** Whether the same statement may well succeed at once. */
+export function isPassing(error: unknown): boolean {
+  return PASSING.has(sqlState(error));
+}
+
+export const UNDEFINED_TABLE = '42P01';
+
+/** Whether the connection is to be used again: only after an error that the server has survived. */
+export function leavesConnectionUsable(error: unknown): boolean {
+  if (!(error instanceof DatabaseError) || error.severity !== 'ERROR') return false;
+  // 25006: a server that may not be written, after a failover; 57: it ends the session or the query.
+  return !/^(?:08|25|53|57|58|XX)/.test(sqlState(error));
+}
+
+/** Waiting does not help with these: what this program was given is not what the server has. */
+const MISCONFIGURED: readonly [states: RegExp, whatToDo: string][] = [
+  [/^28/, 'check user and password in STORE_URL'],
+  [/^3D000$/, 'create the database, or name another one in STORE_URL'],
+  [/^42501$/, 'give the user of STORE_URL its rights on the schema and its tables'],
+  [
+    /^42P07$/,
+    'the database has a table of this name that is not of this store: name another database',
+  ],
+];
+
+/**
+ * What a failed statement means to the caller. No answer, and every answer that is not about the
+ * configuration, is STORE_UNAVAILABLE: whether rows were stored is unknown, and repeating is safe.
+ */
+export function toStoreError(error: unknown): PipelineError {
+  if (error instanceof PipelineError) return error;
+  const state = sqlState(error);
+  const reason = reasonOf(error);
+  for (const [states, whatToDo] of MISCONFIGURED) {
+    if (states.test(state)) {
+      return new PipelineError('CONFIG_INVALID', `PostgreSQL: ${reason}: ${whatToDo}`, {
+        cause: error,
+      });
+    }
+  }
+  const shownState = state === '' ? '' : ` (SQLSTATE ${state})`;
+  return new PipelineError('STORE_UNAVAILABLE', `PostgreSQL: ${reason}${shownState}`, {
+    cause: error,
+  });
+}
+
+function reasonOf(error: unknown): string {
+  // Where every address of a name failed, Node gives their errors and no message.
+  if (error instanceof AggregateError && error.message === '') return messageOf(error.errors[0]);
+  switch (messageOf(error)) {
+    case 'Query read timeout':
+      return 'no answer in time';
+    case 'timeout expired':
+    case 'timeout exceeded when trying to connect':
+    case 'Connection terminated due to connection timeout':
+      return 'no connection in time';
+    case 'Connection terminated unexpectedly':
+      return 'the connection was lost before the answer came';
+    default:
+      return messageOf(error);
+  }
+}

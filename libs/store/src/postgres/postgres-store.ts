@@ -1,0 +1,168 @@
+import { PipelineError, messageOf, type Clock, type Random } from '@event-pipeline/runtime';
+import type { Logger } from '@event-pipeline/telemetry';
+import type { QueryResult, QueryResultRow } from 'pg';
+import type { SameContent } from '../content';
+import type { EventStore, PutResult, StorableEvent, StoreHealth } from '../event-store';
+import { OnceReady } from '../once-ready';
+import { putEvents, type RowOutcome } from '../put-events';
+import { shownPostgres } from '../store-location';
+import { INSERT_EVENTS, insertRows, insertValues } from './insert-rows';
+import { migratePostgres } from './migrate-postgres';
+import { isPassing, toStoreError } from './postgres-errors';
+import { PostgresLink, type PostgresLinkOptions } from './postgres-link';
+import { POSTGRES_SCHEMA } from './postgres-schema';
+
+/** How often a statement is tried that met another one's lock or changes. */
+const ATTEMPTS = 5;
+/** Longest wait before the second attempt; doubled for each further one. */
+const FIRST_DELAY_MS = 20;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+export interface PostgresStoreDependencies {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly sameContent: SameContent;
+}
+
+/**
+ * Opens a store on PostgreSQL and brings its schema up to date; where it is out of reach, that is
+ * done when it is back.
+ *
+ * @throws PipelineError CONFIG_INVALID
+ */
+export async function openPostgresStore(
+  options: PostgresLinkOptions,
+  dependencies: PostgresStoreDependencies,
+): Promise<EventStore> {
+  const { logger } = dependencies;
+  const link = new PostgresLink(options, dependencies.clock);
+  const store = new PostgresStore(link, dependencies);
+  const where = shownPostgres(options.location);
+  try {
+    const { detail, durable } = await store.health();
+    logger.info({ store: where }, `events are stored in ${detail}, at ${where}`);
+    if (!durable) {
+      logger.warn({ store: where }, `the store may lose events in a power cut: ${detail}`);
+    }
+  } catch (error) {
+    if (PipelineError.from(error).code !== 'STORE_UNAVAILABLE') {
+      await store.close();
+      throw error;
+    }
+    logger.warn({ store: where, error: messageOf(error) }, 'the store is out of reach');
+  }
+  return store;
+}
+
+class PostgresStore implements EventStore {
+  private readonly schema: OnceReady;
+
+  constructor(
+    private readonly link: PostgresLink,
+    private readonly dependencies: PostgresStoreDependencies,
+  ) {
+    this.schema = new OnceReady(() => this.migrate());
+  }
+
+  put(events: readonly StorableEvent[]): Promise<PutResult> {
+    return this.answer(() =>
+      putEvents(
+        { insert: (rows) => this.insert(rows), bodiesOf: (ids) => this.bodiesOf(ids) },
+        events,
+        this.dependencies.sameContent,
+      ),
+    );
+  }
+
+  deleteReceivedBefore(time: number, limit: number): Promise<number> {
+    return this.answer(async () => {
+      // Rows that another worker is deleting are left to it.
+      const { rowCount } = await this.query(
+        `delete from events where id = any (array(
+           select id from events where received_at < to_timestamp($1::float8 / 1000)
+           order by received_at limit $2 for update skip locked))`,
+        [time, limit],
+      );
+      return rowCount ?? 0;
+    });
+  }
+
+  contains(ids: readonly string[]): Promise<readonly boolean[]> {
+    return this.answer(async () => {
+      const { rows } = await this.query<{ id: string }>(
+        'select id::text from events where id = any ($1::uuid[])',
+        [ids.filter((id) => UUID.test(id))],
+      );
+      const stored = new Set(rows.map(({ id }) => id));
+      return ids.map((id) => stored.has(id));
+    });
+  }
+
+  health(): Promise<StoreHealth> {
+    return this.answer(async () => {
+      const { rows } = await this.query<{ version: string; commit: string; fsync: string }>(
+        `select current_setting('server_version') as version,
+                current_setting('synchronous_commit') as commit,
+                current_setting('fsync') as fsync`,
+      );
+      const { version = 'unknown', commit = 'unknown', fsync = 'unknown' } = rows[0] ?? {};
+      // "15.13 (Debian 15.13-0+deb12u1)"
+      const [number = version] = version.split(' ');
+      const detail = `PostgreSQL ${number}, synchronous_commit ${commit}, fsync ${fsync}`;
+      return { detail, durable: fsync === 'on' && commit !== 'off' };
+    });
+  }
+
+  close(): Promise<void> {
+    return this.link.close();
+  }
+
+  private insert(rows: readonly StorableEvent[]): Promise<RowOutcome[]> {
+    return insertRows(rows, async (part) => {
+      const inserted = await this.query<{ id: string }>(INSERT_EVENTS, insertValues(part));
+      return new Set(inserted.rows.map(({ id }) => id));
+    });
+  }
+
+  /** In a statement of its own: the one that met these rows may not see them yet. */
+  private async bodiesOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const { rows } = await this.query<{ id: string; body: string }>(
+      'select id::text, body::text from events where id = any ($1::uuid[])',
+      [ids],
+    );
+    return new Map(rows.map(({ id, body }) => [id, body]));
+  }
+
+  /** Runs a statement, again where it met another one's lock or changes. */
+  private async query<R extends QueryResultRow>(
+    sql: string,
+    values: readonly unknown[] = [],
+  ): Promise<QueryResult<R>> {
+    const { clock, random } = this.dependencies;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.link.query<R>(sql, values);
+      } catch (error) {
+        if (!isPassing(error) || attempt === ATTEMPTS) throw error;
+      }
+      await clock.sleep(random.next() * FIRST_DELAY_MS * 2 ** attempt);
+    }
+  }
+
+  private async answer<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      await this.schema.whenReady();
+      return await ask();
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+
+  private async migrate(): Promise<void> {
+    const { from, to } = await migratePostgres(this.link, POSTGRES_SCHEMA);
+    if (from !== to) {
+      this.dependencies.logger.info({ from, to }, `the store's schema is at version ${to} now`);
+    }
+  }
+}

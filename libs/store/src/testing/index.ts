@@ -1,0 +1,3 @@
+export * from './postgres-server';
+export * from './store-contract';
+export * from './store-under-test';

@@ -7,6 +7,8 @@ import type { queueConfigFields } from './queue-config';
 import { parseQueueUrl, type QueueLocation } from './queue-location';
 
 type AllOfConfig = ConfigOf<typeof queueConfigFields>;
+export { examineQueue, type QueueExamination } from './examine-queue';
+
 /** What {@link queueConfigFields} reads. */
 export type QueueConfig = Omit<AllOfConfig, 'queueStrict'> &
   Partial<Pick<AllOfConfig, 'queueStrict'>>;
@@ -45,7 +47,7 @@ export async function createQueue(
 }
 
 /** @throws PipelineError CONFIG_INVALID; a configuration that was loaded has been checked for it. */
-function queueLocation({ queueUrl, redisHost, redisPort }: QueueConfig): QueueLocation {
+export function queueLocation({ queueUrl, redisHost, redisPort }: QueueConfig): QueueLocation {
   if (queueUrl !== undefined) return parseQueueUrl(queueUrl);
   const endpoint = { host: redisHost, port: redisPort };
   return { engine: 'redis', kind: 'server', tls: false, credentials: {}, endpoint, database: 0 };

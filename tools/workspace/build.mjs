@@ -4,7 +4,7 @@ import process from 'node:process';
 import { inWorkspace } from './paths.mjs';
 import { runQuietly } from './run-command.mjs';
 
-const PROGRAMS = ['collector', 'worker', 'producer', 'queue-cli', 'quickstart'];
+const PROGRAMS = ['collector', 'worker', 'producer', 'quickstart', 'queue-cli', 'doctor'];
 const STAMP = inWorkspace('dist/.built-from.json');
 /** What a program is made of. Packages count through the lock file. */
 const SOURCES = [

@@ -48,6 +48,37 @@ export const collectorConfig = defineConfig(
       description: 'their bytes, all streams together; then reading stops',
       unit: 'bytes',
     }),
+    maxStreamInFlightEvents: env('COLLECTOR_MAX_IN_FLIGHT_EVENTS_PER_STREAM', limit(10_000_000), {
+      default: 25_000,
+      description: 'events of one stream read and not yet durable; then reading from it stops',
+      unit: 'events',
+    }),
+    maxStreamInFlightBytes: env('COLLECTOR_MAX_IN_FLIGHT_BYTES_PER_STREAM', limit(4_096 * MIB), {
+      default: 4 * MIB,
+      description: 'their bytes; a single request may be larger',
+      unit: 'bytes',
+    }),
+    maxAnswerBytes: env('COLLECTOR_MAX_ANSWER_BYTES', limit(4_096 * MIB), {
+      default: 16 * MIB,
+      description:
+        'memory for answers that streams of batches have not taken, all together; then reading stops',
+      unit: 'bytes',
+    }),
+    memoryLimitBytes: env(
+      'COLLECTOR_MEMORY_LIMIT_BYTES',
+      integer({ min: 64 * MIB, max: 2 ** 50 }),
+      {
+        optional: true,
+        description:
+          'resident memory above which new events are refused; unset: 80 % of what the container or the machine has',
+        unit: 'bytes',
+      },
+    ),
+    maxLoopDelayMs: env('COLLECTOR_MAX_LOOP_DELAY_MS', limit(60_000), {
+      default: 500,
+      description: 'delay of the event loop above which new events are refused',
+      unit: 'ms',
+    }),
     patienceMs: env('COLLECTOR_QUEUE_PATIENCE_MS', limit(60_000), {
       default: 10_000,
       description:

@@ -1,22 +1,30 @@
 import { setLogger } from '@grpc/grpc-js';
 import { receivedAtOf } from '@event-pipeline/contracts';
-import { queueComponent, sampleQueue } from '@event-pipeline/queue';
+import { GUARANTEES, queueComponent, sampleQueue } from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
-import { FlowController, systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
+import {
+  FlowController,
+  StreamFlow,
+  systemClock,
+  systemRandom,
+  type Component,
+} from '@event-pipeline/runtime';
 import {
   createHttpServer,
   createMetrics,
   type Logger,
-  type Metrics,
   type Readiness,
 } from '@event-pipeline/telemetry';
 import type { CollectorConfig } from './collector-config';
 import { EventService } from './grpc/event-service';
 import { GrpcServer } from './grpc/grpc-server';
+import { StuckStreamWatch } from './grpc/stuck-stream-watch';
 import { BatchIntake } from './ingest/batch-intake';
-import { EventIngestor, reasonName } from './ingest/event-ingestor';
+import { EventIngestor } from './ingest/event-ingestor';
 import { PartitionBatchers } from './ingest/partition-batchers';
-import type { IntakeObserver } from './intake-observer';
+import { intakeMetrics, loadMetrics } from './collector-metrics';
+import { LoadGate } from './load/load-gate';
+import { ProcessLoad, processLimits } from './load/process-load';
 import { keepMemorySmall } from './memory-policy';
 import { PartitionSetting } from './partition-setting';
 import { QueueProbe } from './queue-probe';
@@ -32,7 +40,12 @@ export async function createCollector(
   const random = systemRandom;
   const metrics = createMetrics();
   const observer = intakeMetrics(metrics, logger);
-  const queue = await createQueue(config, { clock, random, logger });
+  const queue = await createQueue(config, {
+    clock,
+    random,
+    logger,
+    observer: { dataLost: () => metrics.queueDataLost.add(1) },
+  });
 
   const partitions = new PartitionSetting(queue, config.queuePartitions, clock, logger);
 
@@ -40,6 +53,14 @@ export async function createCollector(
     maxEvents: config.maxInFlightEvents,
     maxBytes: config.maxInFlightBytes,
   });
+  const share = {
+    maxEvents: Math.min(config.maxStreamInFlightEvents, config.maxInFlightEvents),
+    maxBytes: Math.min(config.maxStreamInFlightBytes, config.maxInFlightBytes),
+  };
+  const answers = new FlowController({ maxEvents: 1, maxBytes: config.maxAnswerBytes });
+  const limits = processLimits(config.memoryLimitBytes, config.maxLoopDelayMs);
+  const gate = new LoadGate(new ProcessLoad(), limits, flow, clock, loadMetrics(metrics, logger));
+  const checkLoad = () => gate.check();
   const { patienceMs } = config;
   const batchers = new PartitionBatchers(queue, { patienceMs }, clock, random, {
     enqueued: (_, seconds) => metrics.enqueueSeconds.observe(seconds),
@@ -49,18 +70,25 @@ export async function createCollector(
   const service = new EventService({
     ingestor,
     batchers,
-    flow,
+    newStreamFlow: () => new StreamFlow(flow, share),
+    answers,
+    checkLoad,
     observer,
     clock,
-    batches: new BatchIntake(queueing, flow, observer, config.maxRequestEvents),
+    batches: new BatchIntake(queueing, flow, observer, config.maxRequestEvents, checkLoad),
     onInternalError: (error) => logger.error({ err: error }, 'a call failed: internal error'),
   });
   const server = new GrpcServer(config, service, clock, logger);
-  const probe = new QueueProbe(queue, clock, (available) => server.setServing(available));
+  const setServing = (available: boolean) => server.setServing(available);
+  const probe = new QueueProbe(queue, clock, setServing, config.queueStrict);
+  const stuck = new StuckStreamWatch(service, clock, logger);
 
   metrics.beforeScrape(() => {
     metrics.inFlightEvents.set(flow.events);
     metrics.inFlightBytes.set(flow.bytes);
+    metrics.answerBytes.set(answers.bytes);
+    metrics.memoryLimit.set(limits.residentBytes, { kind: 'memory' });
+    metrics.memoryLimit.set(limits.heapBytes, { kind: 'heap' });
   });
   metrics.sampleQueue(() => sampleQueue(queue, receivedAtOf, clock.now()));
   const http = createHttpServer({
@@ -74,33 +102,22 @@ export async function createCollector(
   });
 
   // Stopped in reverse: the server drains while batchers and queue still work.
-  return [http, queueComponent(queue), partitions, batchers, probe, server];
+  return [http, queueComponent(queue), partitions, batchers, gate, stuck, probe, server];
 }
 
 function readiness(service: EventService, probe: QueueProbe): Readiness {
   if (service.isDraining) return { ready: false, reason: 'the collector is shutting down' };
-  return { ready: probe.available, reason: probe.available ? 'ok' : probe.problem };
+  const { available, health, problem } = probe;
+  const details = health && {
+    durability: health.durability,
+    guarantee: GUARANTEES[health.durability],
+    findings: health.findings?.filter(({ level }) => level !== 'ok') ?? [],
+  };
+  return { ready: available, reason: available ? 'ok' : problem, ...(details && { details }) };
 }
 
 /** grpc-js prints on stderr what it also reports to its caller; here it is a debug line. */
 function logInsteadOfPrinting(logger: Logger): void {
   const log = (...words: unknown[]) => logger.debug({}, `grpc-js: ${words.map(String).join(' ')}`);
   setLogger({ error: log, info: log, debug: log });
-}
-
-function intakeMetrics(metrics: Metrics, logger: Logger): IntakeObserver {
-  return {
-    received: (events) => metrics.eventsReceived.add(events),
-    accepted: (events) => metrics.eventsAccepted.add(events),
-    duplicate: (events) => metrics.eventsDuplicate.add(events),
-    failed: (code) => metrics.callsFailed.add(1, { code }),
-    acknowledged: (seconds) => metrics.ackSeconds.observe(seconds),
-    rejected: ({ code, eventId, message }) => {
-      metrics.eventsRejected.add(1, { reason: reasonName(code) });
-      if (logger.isDebug()) logger.debug({ eventId, reason: reasonName(code) }, message);
-    },
-    abandoned: (pendingEvents) =>
-      logger.debug({ pendingEvents }, 'a client went away in the middle of its stream'),
-    answerFailed: (reason) => logger.debug({ reason }, 'an answer could not be sent'),
-  };
 }

@@ -1,5 +1,5 @@
 import { messageOf, type Clock, type Component } from '@event-pipeline/runtime';
-import type { Queue, QueueHealth } from '@event-pipeline/queue';
+import { changesFor, GUARANTEES, type Queue, type QueueHealth } from '@event-pipeline/queue';
 
 const INTERVAL_MS = 1_000;
 
@@ -19,10 +19,12 @@ export class QueueProbe implements Component {
     private readonly queue: Pick<Queue, 'health'>,
     private readonly clock: Clock,
     private readonly onChange: (available: boolean) => void,
+    /** Whether a queue below the durability `disk` takes no events (QUEUE_STRICT). */
+    private readonly strict = false,
   ) {}
 
   get available(): boolean {
-    return this.current.health !== undefined;
+    return this.current.health !== undefined && this.current.problem === '';
   }
 
   /** What keeps the queue from taking events; empty when nothing does. */
@@ -56,10 +58,18 @@ export class QueueProbe implements Component {
   private async ask(): Promise<void> {
     const before = this.available;
     try {
-      this.current = { health: await this.queue.health(), problem: '' };
+      const health = await this.queue.health();
+      this.current = { health, problem: this.strict ? weakness(health) : '' };
     } catch (error) {
       this.current = { problem: messageOf(error) };
     }
     if (this.available !== before && !this.ended.signal.aborted) this.onChange(this.available);
   }
+}
+
+/** Why a queue that has to be durable is not; empty where it is. */
+function weakness(health: QueueHealth): string {
+  if (health.durability === 'disk') return '';
+  const changes = changesFor(health) || health.detail;
+  return `events are refused (QUEUE_STRICT): ${GUARANTEES[health.durability]}; to change: ${changes}`;
 }

@@ -48,9 +48,14 @@ export async function createWorker(
     ...own,
   ]);
 
-  const queue = await createQueue(config, { clock, random, logger });
-  const store = await openStore(config, { clock, random, logger }, () => queue.close());
   const metrics = createMetrics();
+  const queue = await createQueue(config, {
+    clock,
+    random,
+    logger,
+    observer: { dataLost: () => metrics.queueDataLost.add(1) },
+  });
+  const store = await openStore(config, { clock, random, logger }, () => queue.close());
   metrics.sampleQueue(() => sampleQueue(queue, receivedAtOf, clock.now()));
   const consumer = new Consumer<StoredEvent>({
     queue,

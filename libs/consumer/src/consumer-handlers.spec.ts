@@ -49,7 +49,7 @@ describe('a handler that hangs', () => {
     const retryPolicy = { maxAttempts: 2, baseDelayMs: 1, maxDelayMs: 1, maxAgeMs: 0 };
     await scene.start(forever, { ...limited, retryPolicy });
     await scene.advance(LONG);
-    expect(scene.memory.deadLetters()).toMatchObject([
+    expect(scene.memory.deadLettersIn()).toMatchObject([
       {
         reason: 'attempts-exhausted',
         attempts: 2,
@@ -87,7 +87,7 @@ describe('a handler that hangs', () => {
     await scene.advance(2 * LIMIT_MS);
     for (const end of ends) end();
     await scene.advance(1_000);
-    const dead = scene.memory.deadLetters().map(({ body }) => body);
+    const dead = scene.memory.deadLettersIn().map(({ body }) => body);
     expect(dead).toEqual(['{"n":1}', '{"n":2}']);
     await scene.expectLeft({ processed: 1, dead: 2 });
   });
@@ -231,7 +231,7 @@ describe('a handler that keeps failing', () => {
     const retryPolicy = { maxAttempts: 3, baseDelayMs: 100, maxDelayMs: 1_000, maxAgeMs: 0 };
     await scene.start(fail, { retryPolicy });
     await scene.advance(60 * 60_000);
-    const reasons = scene.memory.deadLetters().map(({ reason, attempts }) => [reason, attempts]);
+    const reasons = scene.memory.deadLettersIn().map(({ reason, attempts }) => [reason, attempts]);
     expect(reasons).toEqual(Array(30).fill(['attempts-exhausted', 3]));
     await scene.expectLeft({ dead: 30 });
   });
@@ -285,7 +285,7 @@ describe('an event that makes a whole batch fail', () => {
     );
     await scene.advance(60 * 60_000);
     expect(sorted(seen)).toEqual(range(1, 50).filter((n) => n !== 17));
-    expect(scene.memory.deadLetters()).toMatchObject([{ body: '{"n":17}', attempts: 10 }]);
+    expect(scene.memory.deadLettersIn()).toMatchObject([{ body: '{"n":17}', attempts: 10 }]);
   });
 
   it('does so with few attempts, too', async () => {
@@ -318,9 +318,9 @@ describe('an event that keeps failing', () => {
       { retryPolicy },
     );
     await scene.advance(LONG - 1);
-    expect(scene.memory.deadLetters()).toEqual([]);
+    expect(scene.memory.deadLettersIn()).toEqual([]);
     await scene.advance(70_000);
-    expect(scene.memory.deadLetters()).toMatchObject([{ reason: 'too-old', error: 'no' }]);
+    expect(scene.memory.deadLettersIn()).toMatchObject([{ reason: 'too-old', error: 'no' }]);
   });
 
   it('may have more or fewer attempts than those of other handlers', async () => {
@@ -334,7 +334,7 @@ describe('an event that keeps failing', () => {
       ...handlers({ handle: fail, retry: { maxAttempts: 5 } }, fail),
     });
     await scene.advance(LONG);
-    expect(scene.memory.deadLetters()).toMatchObject([
+    expect(scene.memory.deadLettersIn()).toMatchObject([
       { body: '{"n":2}', attempts: 3, handler: 'even' },
       { body: '{"n":1}', attempts: 5, handler: 'odd' },
     ]);

@@ -7,7 +7,12 @@ import type { QueueObserver } from './queue-observer';
 import type { queueConfigFields } from './queue-config';
 import { parseQueueUrl, type QueueLocation } from './queue-location';
 
-export type QueueConfig = ConfigOf<typeof queueConfigFields>;
+type AllOfConfig = ConfigOf<typeof queueConfigFields>;
+export { examineQueue, type QueueExamination } from './examine-queue';
+
+/** What {@link queueConfigFields} reads. */
+export type QueueConfig = Omit<AllOfConfig, 'queueStrict'> &
+  Partial<Pick<AllOfConfig, 'queueStrict'>>;
 
 export interface OpeningOptions {
   /**
@@ -38,7 +43,7 @@ export async function createQueue(
 ): Promise<Queue> {
   const location = queueLocation(config);
   const limits = { maxEvents: config.queueMaxEvents, maxBytes: config.queueMaxBytes };
-  const options = { name: config.queueName, limits, strict: config.queueStrict };
+  const options = { name: config.queueName, limits, strict: config.queueStrict === true };
   if (location.engine === 'embedded') {
     if (mustExist) refuseEmptyFolder(location.path);
     const { openEmbeddedQueue } = await import('./embedded/embedded-queue');
@@ -53,7 +58,7 @@ export async function createQueue(
 }
 
 /** @throws PipelineError CONFIG_INVALID; a configuration that was loaded has been checked for it. */
-function queueLocation({ queueUrl, redisHost, redisPort }: QueueConfig): QueueLocation {
+export function queueLocation({ queueUrl, redisHost, redisPort }: QueueConfig): QueueLocation {
   if (queueUrl !== undefined) return parseQueueUrl(queueUrl);
   const endpoint = { host: redisHost, port: redisPort };
   return { engine: 'redis', kind: 'server', tls: false, credentials: {}, endpoint, database: 0 };

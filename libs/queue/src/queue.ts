@@ -1,3 +1,4 @@
+import type { Finding } from '@event-pipeline/runtime';
 import type { DeadLetters } from './dead-letters';
 import type { Partitioning } from './partitioning';
 
@@ -286,20 +287,7 @@ export interface QueueHealth {
   /** What the durability rests on, for people, e.g. "appendonly yes, appendfsync always". */
   readonly detail: string;
   /** What was looked at on the server, good and bad; absent where there is nothing to be set. */
-  readonly findings?: readonly QueueFinding[];
-}
-
-/** One setting of the server that the queue is on, and what follows from it. */
-export interface QueueFinding {
-  /** E.g. "appendfsync". */
-  readonly setting: string;
-  readonly value: string;
-  /** `problem`: acknowledged events are not surely on disk, or the queue does not work. */
-  readonly level: 'ok' | 'warning' | 'problem';
-  /** What it means, in words that follow the setting; empty where all is right. */
-  readonly meaning: string;
-  /** Commands and lines of the server's configuration that put it right, each ready to be copied. */
-  readonly change: readonly string[];
+  readonly findings?: readonly Finding[];
 }
 
 /**

@@ -5,10 +5,19 @@ export interface FlowLimits {
   readonly maxBytes: number;
 }
 
+/** Whoever holds something of a budget: the whole one, or the share of one stream. */
+export interface FlowBudget {
+  tryAcquire(events: number, bytes: number): boolean;
+  acquire(events: number, bytes: number, signal?: AbortSignal): Promise<void>;
+  grow(bytes: number): void;
+  release(events: number, bytes: number): void;
+}
+
 interface Waiter {
   readonly events: number;
   readonly bytes: number;
   admit(): void;
+  refuse(error: PipelineError): void;
 }
 
 /**
@@ -19,12 +28,13 @@ interface Waiter {
  * is not starved by small ones. A request above a limit by itself is admitted when nothing else is
  * held, since it would otherwise wait for ever.
  */
-export class FlowController {
+export class FlowController implements FlowBudget {
   readonly #limits: FlowLimits;
   /** In order of arrival; a Set, so that one that gives up leaves without a search. */
   readonly #waiters = new Set<Waiter>();
   #events = 0;
   #bytes = 0;
+  #isSuspended = false;
 
   constructor(limits: FlowLimits) {
     checkAmount(limits.maxEvents, limits.maxBytes);
@@ -75,6 +85,10 @@ export class FlowController {
           signal?.removeEventListener('abort', giveUp);
           resolve();
         },
+        refuse: (error) => {
+          signal?.removeEventListener('abort', giveUp);
+          reject(error);
+        },
       };
       this.#waiters.add(waiter);
       signal?.addEventListener('abort', giveUp, { once: true });
@@ -105,6 +119,28 @@ export class FlowController {
     this.#admitWaiters();
   }
 
+  /**
+   * From now on nobody is admitted while anything is held: `tryAcquire` says no and `acquire` waits.
+   * With nothing held one request at a time passes, since keeping it out would free nothing.
+   */
+  suspend(): void {
+    this.#isSuspended = true;
+  }
+
+  /** Ends {@link suspend}. */
+  resume(): void {
+    this.#isSuspended = false;
+    this.#admitWaiters();
+  }
+
+  /** Rejects everyone who waits; returns how many that were. Who comes later waits again. */
+  refuseWaiting(error: PipelineError): number {
+    const refused = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of refused) waiter.refuse(error);
+    return refused.length;
+  }
+
   #admitWaiters(): void {
     for (const waiter of this.#waiters) {
       if (!this.#fits(waiter.events, waiter.bytes)) return;
@@ -116,6 +152,7 @@ export class FlowController {
 
   #fits(events: number, bytes: number): boolean {
     if (this.#events === 0 && this.#bytes === 0) return true;
+    if (this.#isSuspended) return false;
     return (
       this.#events + events <= this.#limits.maxEvents &&
       this.#bytes + bytes <= this.#limits.maxBytes

@@ -6,6 +6,8 @@ import type { EventStore } from './event-store';
 import type { storeConfigFields } from './store-config';
 import { parseStoreUrl } from './store-location';
 
+export { examineStore } from './examine-store';
+
 export type StoreConfig = ConfigOf<typeof storeConfigFields>;
 
 export interface StoreDependencies {

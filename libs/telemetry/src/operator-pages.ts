@@ -7,6 +7,8 @@ import type { Metrics } from './metrics';
 export interface Readiness {
   readonly ready: boolean;
   readonly reason: string;
+  /** More of it, for /readyz: values that JSON can show, and no secrets. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 export interface OperatorPagesOptions {
@@ -59,11 +61,12 @@ export class OperatorPages {
   }
 
   async #readyz(): Promise<Page> {
-    const { ready, reason } = await this.#readiness.run().catch((error: unknown) => ({
+    const answer: Promise<Readiness> = this.#readiness.run();
+    const { ready, reason, details } = await answer.catch((error: unknown): Readiness => ({
       ready: false,
       reason: boundedText(messageOf(error), MAX_FIELD_LENGTH),
     }));
-    const body = `${JSON.stringify({ ready, reason })}\n`;
+    const body = `${JSON.stringify({ ready, reason, ...details })}\n`;
     return { status: ready ? 200 : 503, type: 'application/json', body };
   }
 }

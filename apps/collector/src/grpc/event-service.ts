@@ -10,7 +10,12 @@ import {
   type PublishEventsResponse,
   type StreamSummary,
 } from '@event-pipeline/contracts';
-import { PipelineError, type Clock } from '@event-pipeline/runtime';
+import {
+  PipelineError,
+  type Clock,
+  type FlowBudget,
+  type FlowController,
+} from '@event-pipeline/runtime';
 import type { BatchIntake } from '../ingest/batch-intake';
 import { EventStream, type EventStreamParts } from './event-stream';
 import { PublishStream } from './publish-stream';
@@ -34,14 +39,27 @@ interface OpenStream {
   drain(reason: PipelineError): void;
 }
 
-export interface EventServiceParts extends EventStreamParts {
+export interface EventServiceParts extends Omit<EventStreamParts, 'flow'> {
   readonly batches: BatchIntake;
+  /** The share of the budget for events in flight that a new stream may hold. */
+  readonly newStreamFlow: () => FlowBudget;
+  /** The memory for the answers of streams of batches. */
+  readonly answers: FlowController;
+  /** Throws OVERLOADED while new calls are refused for the load of the process. */
+  readonly checkLoad: () => void;
   readonly clock: Clock;
 }
+
+/**
+ * How long a client may take none of its answers while others wait for the memory that they need, ms;
+ * then its stream is reset.
+ */
+const STUCK_LIMIT_MS = 5_000;
 
 /** EventService: takes calls, hands them to the ingest path, and knows which are open. */
 export class EventService {
   private readonly streams = new Set<OpenStream>();
+  private readonly publishStreams = new Set<PublishStream>();
   private readonly requests = new Set<Promise<void>>();
   private draining: PipelineError | undefined;
 
@@ -71,13 +89,14 @@ export class EventService {
     call,
     callback,
   ) => {
-    if (this.draining) {
-      this.parts.observer.failed(this.draining.code);
-      callback(toServiceError(this.draining));
+    const refusal = this.refusal();
+    if (refusal) {
+      callback(toServiceError(refusal));
       return;
     }
     const begin = this.parts.clock.monotonic();
-    const stream = new EventStream(call, callback, this.parts, (closed, isAcknowledged) => {
+    const parts = { ...this.parts, flow: this.parts.newStreamFlow() };
+    const stream = new EventStream(call, callback, parts, (closed, isAcknowledged) => {
       if (isAcknowledged) this.acknowledged(begin);
       this.forget(closed);
     });
@@ -87,14 +106,48 @@ export class EventService {
   private readonly publishEventStream: handleBidiStreamingCall<Buffer, PublishEventsResponse> = (
     call,
   ) => {
-    if (this.draining) {
-      this.parts.observer.failed(this.draining.code);
-      call.emit('error', toServiceError(this.draining));
+    const refusal = this.refusal();
+    if (refusal) {
+      call.emit('error', toServiceError(refusal));
       return;
     }
-    const stream = new PublishStream(call, this.parts, (closed) => this.forget(closed));
+    const parts = { ...this.parts, flow: this.parts.newStreamFlow() };
+    const stream = new PublishStream(call, parts, (closed) => this.forget(closed));
     this.streams.add(stream);
+    this.publishStreams.add(stream);
+    // Not when it has ended for us: its answers may still be on their way.
+    call.once('close', () => this.publishStreams.delete(stream));
   };
+
+  /**
+   * Resets the streams whose clients take no answers, where others wait for the memory of these. To be
+   * called from time to time; returns how many it has reset.
+   */
+  cutStuckStreams(): number {
+    if (this.parts.answers.waiting === 0) return 0;
+    const error = new PipelineError('OVERLOADED', 'the answers of this stream were not read');
+    const before = this.parts.clock.monotonic() - STUCK_LIMIT_MS;
+    const stuck = [...this.publishStreams].filter(
+      ({ stuckSince }) => stuckSince !== undefined && stuckSince <= before,
+    );
+    for (const stream of stuck) {
+      this.publishStreams.delete(stream);
+      stream.cut(error);
+    }
+    return stuck.length;
+  }
+
+  /** Why a new stream cannot be taken now; counted as a call that failed. */
+  private refusal(): PipelineError | undefined {
+    let refusal = this.draining;
+    try {
+      if (!refusal) this.parts.checkLoad();
+    } catch (error) {
+      refusal = PipelineError.from(error);
+    }
+    if (refusal) this.parts.observer.failed(refusal.code);
+    return refusal;
+  }
 
   private readonly publishEvents: handleUnaryCall<Buffer, PublishEventsResponse> = (
     call,

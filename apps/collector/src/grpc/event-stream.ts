@@ -1,6 +1,6 @@
 import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { Rejection, StreamSummary } from '@event-pipeline/contracts';
-import { messageOf, PipelineError, type FlowController } from '@event-pipeline/runtime';
+import { messageOf, PipelineError, type FlowBudget } from '@event-pipeline/runtime';
 import { EVENT_OVERHEAD_BYTES } from '../ingest/batch-parts';
 import type { EventIngestor, Verdict } from '../ingest/event-ingestor';
 import type { PartitionBatchers } from '../ingest/partition-batchers';
@@ -13,7 +13,8 @@ export type RawStreamCall = ServerReadableStream<Buffer, StreamSummary>;
 export interface EventStreamParts {
   readonly ingestor: EventIngestor;
   readonly batchers: PartitionBatchers;
-  readonly flow: FlowController;
+  /** What this stream may hold of the budget for events in flight. */
+  readonly flow: FlowBudget;
   readonly observer: IntakeObserver;
   /** Called for errors that are bugs; the client learns only that there was one. */
   readonly onInternalError: (error: PipelineError) => void;
@@ -138,8 +139,12 @@ export class EventStream implements EventOwner {
       // A rejected event is settled at once, and may have been what the drain waited for.
       this.finishIfComplete();
     };
-    // Rejected when the stream is over: nobody waits for the event, and it was not acknowledged.
-    this.parts.flow.acquire(1, cost, this.gone.signal).then(admitted, () => undefined);
+    // Rejected under load, and when the stream is over: nobody waits for the event then.
+    const refused = (error: unknown) => {
+      this.pending -= 1;
+      this.endEarly(PipelineError.from(error));
+    };
+    this.parts.flow.acquire(1, cost, this.gone.signal).then(admitted, refused);
   }
 
   private take(bytes: Buffer, cost: number): void {

@@ -1,6 +1,7 @@
+import { constants } from 'node:http2';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts';
-import { PipelineError, type Clock } from '@event-pipeline/runtime';
+import { PipelineError, type Clock, type FlowBudget } from '@event-pipeline/runtime';
 import type { BatchIntake } from '../ingest/batch-intake';
 import type { IntakeObserver } from '../intake-observer';
 import { isInternal, toServiceError } from './status-mapping';
@@ -9,6 +10,10 @@ export type RawDuplexCall = ServerDuplexStream<Buffer, PublishEventsResponse>;
 
 export interface PublishStreamParts {
   readonly batches: BatchIntake;
+  /** What this stream may hold of the budget for events in flight. */
+  readonly flow: FlowBudget;
+  /** The memory for answers of all streams, in bytes; see {@link ANSWER_BYTES_PER_EVENT}. */
+  readonly answers: FlowBudget;
   readonly clock: Clock;
   readonly observer: IntakeObserver;
   /** Called for errors that are bugs; the client learns only that there was one. */
@@ -25,8 +30,10 @@ export const MAX_UNANSWERED_BATCHES = 32;
  * that was refused, so it can be much larger than its request.
  */
 const MAX_WAITING_ANSWER_BYTES = 262_144;
-/** What a rejection weighs in an answer beyond its texts. */
-const REJECTION_OVERHEAD_BYTES = 32;
+/** What a rejection needs in memory beyond its texts. */
+const REJECTION_OVERHEAD_BYTES = 128;
+/** What is set aside of the memory for answers, for each event, until it is known how many are refused. */
+const ANSWER_BYTES_PER_EVENT = 256;
 
 /** A batch of the stream until it is answered. */
 interface Slot {
@@ -42,6 +49,11 @@ interface Slot {
   outcome: Outcome | undefined;
 }
 
+/** The part of grpc-js' call that knows the HTTP/2 stream. */
+interface CallInside {
+  readonly call?: { readonly stream?: { close(code: number): void } };
+}
+
 type Outcome =
   | { readonly response: PublishEventsResponse; readonly error?: undefined }
   | { readonly response?: undefined; readonly error: PipelineError };
@@ -52,7 +64,8 @@ type Outcome =
  * Batches are read one after the other; the next one is read when the last one has been handed to
  * the batcher as a whole, so they are queued in the order of the stream, while the answers of
  * earlier ones are still to come. Reading stops while the budget for events in flight is used up,
- * while many batches are unanswered, and while the client does not take its answers.
+ * while many batches are unanswered, while the client does not take its answers, and while the answers of
+ * all streams need as much memory as they may.
  *
  * Answers in the order of the requests. The first batch that cannot be queued ends the stream with a
  * status, after all batches before it have been answered; later ones may be queued all the same.
@@ -68,9 +81,14 @@ export class PublishStream {
   private leaving = 0;
   /** Of answers to come, as far as they are known, and of those that are on their way. */
   private answerBytes = 0;
+  /** What this stream holds of the memory for answers. */
+  private reserved = 0;
+  /** When an answer left last, or the first of those that are on their way was written. */
+  private leftAt = 0;
   /** A batch has failed: its status is the last answer. */
   private failed = false;
   private ended = false;
+  private isOver = false;
   private drainReason: PipelineError | undefined;
   private closed = false;
   private readonly gone = new AbortController();
@@ -87,9 +105,25 @@ export class PublishStream {
       this.finishIfComplete();
     });
     // The client went away, or grpc-js ended the stream itself (a message that is too large).
-    call.on('cancelled', () => this.abandon());
+    call.on('cancelled', () => this.gonePast());
     call.on('error', () => this.abandon());
-    call.on('close', () => this.abandon());
+    call.on('close', () => this.gonePast());
+  }
+
+  /** Since when its client has taken no answer, of those that were written; undefined: it takes them. */
+  get stuckSince(): number | undefined {
+    return this.leaving > 0 ? this.leftAt : undefined;
+  }
+
+  /** Resets the stream, with what it holds: a status would wait behind the answers that nobody reads. */
+  cut(error: PipelineError): void {
+    this.parts.observer.failed(error.code);
+    this.abandon();
+    const { call } = this.call as unknown as CallInside;
+    // grpc-js has no way to reset a stream.
+    call?.stream?.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.call.destroy();
+    this.giveBack(this.reserved);
   }
 
   /**
@@ -126,11 +160,22 @@ export class PublishStream {
     const batch = batches.read(bytes);
     slot.batchId = batch.batchId;
     // Rejects when the stream is over: nobody waits for the batch, and it was not acknowledged.
-    const admission = await batches.admit(batch, this.gone.signal);
+    const { signal } = this.gone;
+    const reserved = batch.events.length * ANSWER_BYTES_PER_EVENT;
+    await this.parts.answers.acquire(0, reserved, signal);
+    this.reserved += reserved;
+    const admission = await batches.admit(batch, this.parts.flow, signal);
     slot.events = batch.events.length;
     return batches.queue(batch, admission, (rejections) => {
       slot.answerBytes = bytesOf(rejections);
       this.answerBytes += slot.answerBytes;
+      if (this.isOver) return;
+      if (slot.answerBytes > reserved) {
+        this.parts.answers.grow(slot.answerBytes - reserved);
+        this.reserved += slot.answerBytes - reserved;
+      } else {
+        this.giveBack(reserved - slot.answerBytes);
+      }
       this.taking = false;
       this.readOn();
     });
@@ -167,11 +212,14 @@ export class PublishStream {
   private answer({ begin, answerBytes }: Slot, response: PublishEventsResponse): void {
     const { clock, observer } = this.parts;
     observer.acknowledged((clock.monotonic() - begin) / 1_000);
+    if (this.leaving === 0) this.leftAt = clock.monotonic();
     this.leaving += 1;
     // Called when HTTP/2 has let the answer go, so not while the client reads nothing.
     this.call.write(response, () => {
       this.leaving -= 1;
       this.answerBytes -= answerBytes;
+      this.leftAt = clock.monotonic();
+      this.giveBack(answerBytes);
       this.readOn();
     });
   }
@@ -194,6 +242,20 @@ export class PublishStream {
     this.call.emit('error', toServiceError(error, about === undefined ? {} : { about }));
     // The client may still be writing: read on and drop, or the call would never close.
     this.call.resume();
+  }
+
+  /** Nothing of it is in memory any longer. */
+  private gonePast(): void {
+    this.abandon();
+    this.isOver = true;
+    this.giveBack(this.reserved);
+  }
+
+  private giveBack(bytes: number): void {
+    // What was given back at its end is not given back again by what ends after it.
+    const given = Math.min(bytes, this.reserved);
+    this.reserved -= given;
+    this.parts.answers.release(0, given);
   }
 
   private abandon(): void {

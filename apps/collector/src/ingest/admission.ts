@@ -1,4 +1,4 @@
-import type { FlowController } from '@event-pipeline/runtime';
+import type { FlowBudget } from '@event-pipeline/runtime';
 
 /** What one batch holds of the budget for events in flight, from its admission to its end. */
 export class Admission {
@@ -6,7 +6,7 @@ export class Admission {
 
   /** Of an amount that has been acquired. */
   constructor(
-    private readonly flow: FlowController,
+    private readonly flow: FlowBudget,
     private readonly events: number,
     private bytes: number,
   ) {}

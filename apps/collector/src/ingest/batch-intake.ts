@@ -1,5 +1,5 @@
 import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts';
-import { PipelineError, shownValue, type FlowController } from '@event-pipeline/runtime';
+import { PipelineError, shownValue, type FlowBudget } from '@event-pipeline/runtime';
 import type { IntakeObserver } from '../intake-observer';
 import { Admission } from './admission';
 import { readBatchFrame, type BatchFrame } from './batch-frame';
@@ -21,10 +21,12 @@ export interface IncomingBatch extends BatchFrame {
 export class BatchIntake {
   constructor(
     private readonly queueing: QueueingParts,
-    private readonly flow: FlowController,
+    private readonly flow: FlowBudget,
     private readonly observer: IntakeObserver,
     /** Most events of one request. */
     private readonly maxEvents: number,
+    /** Refuses while the process is under too much load; throws OVERLOADED then. */
+    private readonly checkLoad: () => void = () => undefined,
   ) {}
 
   /**
@@ -49,11 +51,20 @@ export class BatchIntake {
     return { batchId, events, cost: request.length + events.length * EVENT_OVERHEAD_BYTES };
   }
 
-  /** Waits, behind those who came before, until the budget covers the batch; rejects on an abort. */
-  async admit({ events, cost }: IncomingBatch, signal: AbortSignal): Promise<Admission> {
-    await this.flow.acquire(events.length, cost, signal);
+  /**
+   * Waits, behind those who came before, until the budget covers the batch. Rejects on an abort, and
+   * with OVERLOADED where the load does not allow to wait any longer.
+   *
+   * @param flow what the stream may hold of the budget
+   */
+  async admit(
+    { events, cost }: IncomingBatch,
+    flow: FlowBudget,
+    signal: AbortSignal,
+  ): Promise<Admission> {
+    await flow.acquire(events.length, cost, signal);
     this.observer.received(events.length);
-    return new Admission(this.flow, events.length, cost);
+    return new Admission(flow, events.length, cost);
   }
 
   /**
@@ -82,6 +93,7 @@ export class BatchIntake {
 
   private admitNow({ events, cost }: IncomingBatch): Admission {
     this.observer.received(events.length);
+    this.checkLoad();
     if (!this.flow.tryAcquire(events.length, cost)) {
       throw new PipelineError('OVERLOADED', 'too many events are in flight');
     }

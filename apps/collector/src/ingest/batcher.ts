@@ -225,7 +225,12 @@ function refusal(reason: RefusalReason | undefined): PipelineError {
 /** What the queue reports of its own state passes; anything else is a bug of ours. */
 function knownError(error: unknown): PipelineError {
   const known = PipelineError.from(error);
-  const reported: readonly ErrorCode[] = ['QUEUE_UNAVAILABLE', 'QUEUE_FULL', 'QUEUE_CORRUPT'];
+  const reported: readonly ErrorCode[] = [
+    'QUEUE_UNAVAILABLE',
+    'QUEUE_NOT_DURABLE',
+    'QUEUE_FULL',
+    'QUEUE_CORRUPT',
+  ];
   if (reported.includes(known.code)) return known;
   return new PipelineError('INTERNAL', `enqueue failed: ${known.message}`, { cause: error });
 }

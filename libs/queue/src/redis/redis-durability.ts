@@ -1,9 +1,10 @@
-import type { Durability, QueueFinding, QueueHealth } from '../queue';
+import { fineFinding, problemFinding, warningFinding, type Finding } from '@event-pipeline/runtime';
+import type { Durability, QueueHealth } from '../queue';
 import type { RedisFacts } from './redis-facts';
 
 /** What a check of one fact came to: the finding, and the most that durability can be with it. */
 interface Check {
-  readonly finding: QueueFinding;
+  readonly finding: Finding;
   readonly atMost: Durability;
 }
 
@@ -114,7 +115,7 @@ function memoryCheck(maxmemory: string): Check {
 }
 
 function fine(setting: string, value: string): Check {
-  return { finding: { setting, value, level: 'ok', meaning: '', change: [] }, atMost: 'disk' };
+  return { finding: fineFinding(setting, value), atMost: 'disk' };
 }
 
 function warning(
@@ -123,7 +124,7 @@ function warning(
   meaning: string,
   change: readonly string[],
 ): Check {
-  return { finding: { setting, value, level: 'warning', meaning, change }, atMost: 'disk' };
+  return { finding: warningFinding(setting, value, meaning, ...change), atMost: 'disk' };
 }
 
 function problem(
@@ -133,5 +134,5 @@ function problem(
   atMost: Durability,
   change: readonly string[],
 ): Check {
-  return { finding: { setting, value, level: 'problem', meaning, change }, atMost };
+  return { finding: problemFinding(setting, value, meaning, ...change), atMost };
 }

@@ -1,0 +1,39 @@
+import type { Logger, Metrics } from '@event-pipeline/telemetry';
+import { reasonName } from './ingest/event-ingestor';
+import type { IntakeObserver } from './intake-observer';
+import { LOAD_REASONS, type LoadObserver } from './load/load-gate';
+
+/** What the load gate sees and does, as metrics and, where it changes, as log lines. */
+export function loadMetrics(metrics: Metrics, logger: Logger): LoadObserver {
+  for (const reason of LOAD_REASONS) metrics.loadShedding.set(0, { reason });
+  return {
+    sampled: ({ loopDelayMs }) => metrics.loopDelaySeconds.observe(loopDelayMs / 1_000),
+    closed: (reason, problem) => {
+      metrics.loadShedding.set(1, { reason });
+      logger.warn({ reason }, `new events are refused for a while: ${problem}`);
+    },
+    opened: (reason) => {
+      metrics.loadShedding.set(0, { reason });
+      logger.info({ reason }, 'new events are taken again');
+    },
+    refused: (reason, count) => metrics.loadRefused.add(count, { reason }),
+  };
+}
+
+/** What happens at the door, as metrics. */
+export function intakeMetrics(metrics: Metrics, logger: Logger): IntakeObserver {
+  return {
+    received: (events) => metrics.eventsReceived.add(events),
+    accepted: (events) => metrics.eventsAccepted.add(events),
+    duplicate: (events) => metrics.eventsDuplicate.add(events),
+    failed: (code) => metrics.callsFailed.add(1, { code }),
+    acknowledged: (seconds) => metrics.ackSeconds.observe(seconds),
+    rejected: ({ code, eventId, message }) => {
+      metrics.eventsRejected.add(1, { reason: reasonName(code) });
+      if (logger.isDebug()) logger.debug({ eventId, reason: reasonName(code) }, message);
+    },
+    abandoned: (pendingEvents) =>
+      logger.debug({ pendingEvents }, 'a client went away in the middle of its stream'),
+    answerFailed: (reason) => logger.debug({ reason }, 'an answer could not be sent'),
+  };
+}

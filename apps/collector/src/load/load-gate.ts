@@ -1,0 +1,166 @@
+import {
+  PipelineError,
+  type Clock,
+  type Component,
+  type FlowController,
+} from '@event-pipeline/runtime';
+
+/** What the process needs at one moment. */
+export interface LoadSample {
+  /** Memory that is resident, bytes. */
+  readonly residentBytes: number;
+  /** Of the heap what lives longer than a moment, bytes. */
+  readonly heapBytes: number;
+  /** How long the event loop kept what was due waiting, on average since the last sample, ms. */
+  readonly loopDelayMs: number;
+}
+
+/** Where the samples come from. */
+export interface LoadMeasure {
+  sample(): LoadSample;
+  close(): void;
+}
+
+export interface LoadLimits {
+  readonly residentBytes: number;
+  readonly heapBytes: number;
+  readonly loopDelayMs: number;
+}
+
+/** Why load is shed: values of the label `reason`. */
+export const LOAD_REASONS = ['memory', 'heap', 'event-loop'] as const;
+export type LoadReason = (typeof LOAD_REASONS)[number];
+
+/** Told what the gate sees and does; implemented by metrics and the log. Must not throw. */
+export interface LoadObserver {
+  sampled(sample: LoadSample): void;
+  /** Shedding began, with why in words. */
+  closed(reason: LoadReason, problem: string): void;
+  opened(reason: LoadReason): void;
+  /** Calls, and streams that had waited, were refused. */
+  refused(reason: LoadReason, count: number): void;
+}
+
+/** Between two samples, ms: memory can grow by some tens of MiB meanwhile, which the limits leave room for. */
+export const SAMPLE_INTERVAL_MS = 100;
+/**
+ * How long streams are only kept waiting, ms; then they are refused, since what they have sent so far
+ * stays in memory as long as they wait.
+ */
+export const BACK_PRESSURE_MS = 2_000;
+/** Intake opens again below this part of the limit that closed it, so that it does not flutter. */
+const REOPEN_AT = { memory: 0.9, heap: 0.9, 'event-loop': 0.5 } as const;
+
+interface Closed {
+  readonly reason: LoadReason;
+  readonly since: number;
+  readonly error: PipelineError;
+}
+
+/**
+ * Takes no more in while the process is short of memory or of time: a refusal costs a producer a
+ * moment, a process that dies costs all of them their connections.
+ *
+ * Calls are refused at once. Streams are no longer read at first, and refused where that does not help
+ * within {@link BACK_PRESSURE_MS}. What was taken goes on. While nothing is in flight a single request
+ * passes at a time: then it is not the events that need the memory, and refusing would never end.
+ */
+export class LoadGate implements Component {
+  readonly name = 'load-gate';
+  private readonly ended = new AbortController();
+  private sampling: Promise<void> = Promise.resolve();
+  private shut: Closed | undefined;
+
+  constructor(
+    private readonly load: LoadMeasure,
+    private readonly limits: LoadLimits,
+    private readonly flow: FlowController,
+    private readonly clock: Clock,
+    private readonly observer: LoadObserver,
+  ) {}
+
+  start(): Promise<void> {
+    this.sampling = this.sample();
+    return Promise.resolve();
+  }
+
+  async stop(): Promise<void> {
+    this.ended.abort();
+    await this.sampling;
+    this.load.close();
+    this.open();
+  }
+
+  /** @throws PipelineError OVERLOADED while load is shed, for a call that would be new */
+  check(): void {
+    if (!this.shut || (this.flow.events === 0 && this.flow.bytes === 0)) return;
+    this.observer.refused(this.shut.reason, 1);
+    throw this.shut.error;
+  }
+
+  private async sample(): Promise<void> {
+    const { signal } = this.ended;
+    for (;;) {
+      await this.clock.sleep(SAMPLE_INTERVAL_MS, signal);
+      if (signal.aborted) return;
+      this.judge(this.load.sample());
+    }
+  }
+
+  private judge(sample: LoadSample): void {
+    this.observer.sampled(sample);
+    const now = this.clock.monotonic();
+    if (!this.shut) {
+      const reason = LOAD_REASONS.find((one) => this.share(one, sample) > 1);
+      if (reason !== undefined) this.close(reason, sample, now);
+    } else if (LOAD_REASONS.every((one) => this.share(one, sample) < REOPEN_AT[one])) {
+      this.open();
+    } else if (now - this.shut.since >= BACK_PRESSURE_MS) {
+      const refused = this.flow.refuseWaiting(this.shut.error);
+      if (refused > 0) this.observer.refused(this.shut.reason, refused);
+    }
+  }
+
+  /** Which part of its limit is used; above 1 it is exceeded. */
+  private share(reason: LoadReason, sample: LoadSample): number {
+    const { limits } = this;
+    if (reason === 'memory') return sample.residentBytes / limits.residentBytes;
+    if (reason === 'heap') return sample.heapBytes / limits.heapBytes;
+    return sample.loopDelayMs / limits.loopDelayMs;
+  }
+
+  private close(reason: LoadReason, sample: LoadSample, now: number): void {
+    const error = new PipelineError('OVERLOADED', MESSAGES[reason]);
+    this.shut = { reason, since: now, error };
+    this.flow.suspend();
+    this.observer.closed(reason, problemOf(reason, sample, this.limits));
+  }
+
+  private open(): void {
+    if (!this.shut) return;
+    const { reason } = this.shut;
+    this.shut = undefined;
+    this.flow.resume();
+    this.observer.opened(reason);
+  }
+}
+
+/** For clients: they need not know how much this process has. */
+const MESSAGES: Readonly<Record<LoadReason, string>> = {
+  memory: 'this collector is short of memory; try again',
+  heap: 'this collector is short of memory; try again',
+  'event-loop': 'this collector is too busy; try again',
+};
+
+const mib = (bytes: number) => `${Math.round(bytes / 1_048_576)} MiB`;
+
+function problemOf(reason: LoadReason, sample: LoadSample, limits: LoadLimits): string {
+  switch (reason) {
+    case 'memory':
+      return `${mib(sample.residentBytes)} are resident, of ${mib(limits.residentBytes)} that may be (COLLECTOR_MEMORY_LIMIT_BYTES)`;
+    case 'heap':
+      return `the heap holds ${mib(sample.heapBytes)}, of ${mib(limits.heapBytes)} that it may (--max-old-space-size)`;
+    case 'event-loop':
+      return `the event loop is ${Math.round(sample.loopDelayMs)} ms late, of ${limits.loopDelayMs} ms that it may be (COLLECTOR_MAX_LOOP_DELAY_MS)`;
+  }
+}

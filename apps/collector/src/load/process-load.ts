@@ -1,0 +1,67 @@
+import { totalmem } from 'node:os';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
+import type { LoadLimits, LoadMeasure, LoadSample } from './load-gate';
+
+/** How finely the delay of the event loop is measured, ms: one timer each. */
+const RESOLUTION_MS = 20;
+/** What intake may use of what there is; the rest is for what grows between two samples. */
+const USABLE = 0.8;
+/** V8 counts the young generation, three semi-spaces of 16 MiB by default, into its heap limit. */
+const YOUNG_GENERATION_BYTES = 48 * 1_048_576;
+
+/**
+ * The limits of this process.
+ *
+ * @param memoryLimitBytes undefined: four fifths of what the container or the machine has
+ */
+export function processLimits(
+  memoryLimitBytes: number | undefined,
+  loopDelayMs: number,
+): LoadLimits {
+  return {
+    residentBytes: memoryLimitBytes ?? USABLE * availableBytes(),
+    heapBytes: USABLE * (getHeapStatistics().heap_size_limit - YOUNG_GENERATION_BYTES),
+    loopDelayMs,
+  };
+}
+
+/** The limit of the container (its cgroup) where there is one, else the memory of the machine. */
+function availableBytes(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+/** Measures this process; `close` ends the timer that it needs. */
+export class ProcessLoad implements LoadMeasure {
+  private readonly loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+
+  constructor() {
+    this.loop.enable();
+  }
+
+  /** Costs some tens of microseconds. */
+  sample(): LoadSample {
+    const { mean } = this.loop;
+    this.loop.reset();
+    return {
+      residentBytes: process.memoryUsage.rss(),
+      heapBytes: oldGenerationBytes(),
+      // Its figures are those of a timer, its own period included; none in a loop that just began.
+      loopDelayMs: Number.isNaN(mean) ? 0 : Math.max(0, mean / 1e6 - RESOLUTION_MS),
+    };
+  }
+
+  close(): void {
+    this.loop.disable();
+  }
+}
+
+/** Without the young generation: what is in it is mostly garbage a moment later. */
+function oldGenerationBytes(): number {
+  return getHeapSpaceStatistics().reduce(
+    (sum, { space_name: name, space_used_size: used }) =>
+      name.startsWith('new_') ? sum : sum + used,
+    0,
+  );
+}

@@ -1,0 +1,36 @@
+import {
+  defaultPort,
+  defineConfig,
+  env,
+  integer,
+  listenPort,
+  port,
+  type ConfigOf,
+} from '@event-pipeline/runtime';
+import { queueConfigFields } from '@event-pipeline/queue';
+import { storeConfigFields } from '@event-pipeline/store';
+
+/** What the doctor has to know of the programs that it looks for; the same variables as theirs. */
+export const doctorConfig = defineConfig({
+  ...queueConfigFields,
+  ...storeConfigFields,
+  collectorPort: env('COLLECTOR_PORT', port(), {
+    default: 50_051,
+    description: 'port of the gRPC server',
+  }),
+  collectorHttpPort: env('COLLECTOR_HTTP_PORT', listenPort(), {
+    default: defaultPort(9_101),
+    description: 'HTTP port of the collector',
+  }),
+  workerHttpPort: env('WORKER_HTTP_PORT', listenPort(), {
+    default: defaultPort(9_102),
+    description: 'HTTP port of the worker',
+  }),
+  checkTimeoutMs: env('DOCTOR_TIMEOUT_MS', integer({ min: 100, max: 600_000 }), {
+    default: 15_000,
+    description: 'how long one check may take; then it counts as a problem',
+    unit: 'ms',
+  }),
+});
+
+export type DoctorConfig = ConfigOf<typeof doctorConfig>;

@@ -1,0 +1,75 @@
+import { request } from 'node:http';
+import { createServer } from 'node:net';
+import { fineFinding, warningFinding, type Finding } from '@event-pipeline/runtime';
+
+const HOST = '127.0.0.1';
+const ANSWER_LIMIT_MS = 2_000;
+const MAX_ANSWER_BYTES = 65_536;
+
+/**
+ * Who has the HTTP port of a program: nobody, the program itself (it answers on /readyz in our form), or
+ * a stranger.
+ */
+export async function checkHttpPort(
+  program: string,
+  port: number,
+  variable: string,
+): Promise<Finding> {
+  const setting = `HTTP port ${port}`;
+  if (port === 0 || (await isFree(port))) return fineFinding(setting, 'free');
+  const answer = await readiness(port);
+  if (answer === undefined) {
+    const means = `it does not answer as a ${program} does`;
+    return warningFinding(setting, 'taken by another program', means, `${variable}=<a free port>`);
+  }
+  if (answer.ready) return fineFinding(setting, `the ${program} is ready`);
+  return warningFinding(setting, `the ${program} is not ready`, answer.reason);
+}
+
+/** The gRPC port: it is the collector's where its HTTP port is, too. */
+export async function checkGrpcPort(port: number, isCollectorUp: boolean): Promise<Finding> {
+  const setting = `gRPC port ${port}`;
+  if (port === 0 || (await isFree(port))) return fineFinding(setting, 'free');
+  if (isCollectorUp) return fineFinding(setting, 'taken by the collector');
+  const means = 'no collector answers on its HTTP port, so it is another program';
+  return warningFinding(setting, 'taken', means, 'COLLECTOR_PORT=<a free port>');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen(port, HOST, () => probe.close(() => resolve(true)));
+  });
+}
+
+/** Undefined for an answer that is not ours. */
+function readiness(port: number): Promise<{ ready: boolean; reason: string } | undefined> {
+  return new Promise((resolve) => {
+    const asked = request(
+      { host: HOST, port, path: '/readyz', timeout: ANSWER_LIMIT_MS, agent: false },
+      (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+          if (text.length > MAX_ANSWER_BYTES) asked.destroy();
+        });
+        response.on('end', () => resolve(parsed(text)));
+        response.on('error', () => resolve(undefined));
+      },
+    );
+    asked.on('timeout', () => asked.destroy());
+    asked.on('error', () => resolve(undefined));
+    asked.on('close', () => resolve(undefined));
+    asked.end();
+  });
+}
+
+function parsed(text: string): { ready: boolean; reason: string } | undefined {
+  try {
+    const { ready, reason } = JSON.parse(text) as { ready?: unknown; reason?: unknown };
+    return typeof ready === 'boolean' && typeof reason === 'string' ? { ready, reason } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,4 @@
+// `npm run doctor`. Old syntax only, like node-version.mjs: it must be able to say that Node.js is too old.
+import { runOnNewEnoughNode } from './node-version.mjs';
+
+runOnNewEnoughNode(new URL('./workspace/doctor.mjs', import.meta.url).href);

@@ -55,6 +55,11 @@ export async function imageChecks(checks, project) {
         expectEqual('binaries', binaries.length, 1);
         await shell(`node -e "require('lmdb').open({ path: '/tmp/try' }).close()"`);
       });
+      if (program === 'worker') {
+        await checks.check('has the binary of SQLite', () =>
+          shell(`node -e "new (require('libsql'))(':memory:').close()"`).then(() => undefined),
+        );
+      }
       await checks.check('ends on SIGTERM as the first process of its container', () =>
         endsOnSigterm(image),
       );

@@ -55,6 +55,11 @@ export async function imageChecks(checks, project) {
         expectEqual('binaries', binaries.length, 1);
         await shell(`node -e "require('lmdb').open({ path: '/tmp/try' }).close()"`);
       });
+      if (program === 'worker') {
+        await checks.check('has the binary of SQLite', () =>
+          shell(`node -e "new (require('libsql'))(':memory:').close()"`).then(() => undefined),
+        );
+      }
       await checks.check('ends on SIGTERM as the first process of its container', () =>
         endsOnSigterm(image),
       );
@@ -63,7 +68,7 @@ export async function imageChecks(checks, project) {
   await checks.group('The running containers', async () => {
     await checks.need(project.line('up', '-d'), async () => {
       await project.run(['up', '-d']);
-      await project.healthy({ redis: 1, collector: 1, worker: 1 });
+      await project.healthy({ redis: 1, postgres: 1, collector: 1, worker: 1 });
     });
     for (const program of ['collector', 'worker']) {
       await checks.check(`${program}: nothing on its root file system can be written`, async () => {
@@ -127,7 +132,8 @@ function packagesAreLocked(program, found) {
     [],
   );
   const foreign = {
-    producer: /^node_modules\/(lmdb|ioredis|pino)$/,
+    collector: /^node_modules\/(pg|libsql)$/,
+    producer: /^node_modules\/(lmdb|ioredis|pg|libsql|pino)$/,
     worker: /reflection|cli-progress/,
   };
   const unused = Object.keys(found).filter((name) => foreign[program]?.test(name));

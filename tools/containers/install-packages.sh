@@ -14,4 +14,9 @@ if [ -d node_modules/lmdb ]; then
   find node_modules/@lmdb -type f -name '*.node' ! -name node.napi.glibc.node -delete
   node -e "require('lmdb').open({ path: '/tmp/try' }).close()"
 fi
+if [ -d node_modules/libsql ]; then
+  # npm takes the binaries for both C libraries.
+  rm -rf node_modules/@libsql/linux-*-musl
+  node -e "new (require('libsql'))(':memory:').close()"
+fi
 find node_modules -type d -empty -delete

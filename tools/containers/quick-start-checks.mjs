@@ -12,8 +12,8 @@ export async function quickStartChecks(checks, project) {
   await checks.need(line('up', '--build', '-d'), () =>
     project.run(['up', '--build', '-d'], { limitMs: BUILD_LIMIT_MS }).then(() => undefined),
   );
-  await checks.need('redis, collector and worker become healthy', () =>
-    project.healthy({ redis: 1, collector: 1, worker: 1 }),
+  await checks.need('redis, postgres, collector and worker become healthy', () =>
+    project.healthy({ redis: 1, postgres: 1, collector: 1, worker: 1 }),
   );
   await checks.check('the producer is not started with the others', async () =>
     expectEqual('containers', (await project.containers('producer')).length, 0),
@@ -37,6 +37,16 @@ export async function quickStartChecks(checks, project) {
     const { enqueued } = await allProcessed(project);
     expectEqual('enqueued', enqueued, 10_000);
   });
+  await checks.check('every event that was sent is stored once', async () =>
+    expectEqual(
+      'rows',
+      await project.exec(
+        ...['postgres', 'psql', '-U', 'pipeline', '-At', 'events'],
+        ...['-c', 'select count(*) from events'],
+      ),
+      '10000',
+    ),
+  );
   await checks.check(line('exec', 'redis', 'redis-cli', 'LLEN', 'event_queue'), async () =>
     expectEqual('LLEN', await project.exec('redis', 'redis-cli', 'LLEN', 'event_queue'), '0'),
   );
@@ -51,7 +61,7 @@ export async function quickStartChecks(checks, project) {
   });
   await checks.check(line('ps'), async () => {
     const { stdout } = await project.run(['ps']);
-    for (const service of ['collector', 'redis', 'worker']) {
+    for (const service of ['collector', 'postgres', 'redis', 'worker']) {
       expectMatch('output', stdout, new RegExp(`${service}.1 .*Up .*healthy`));
     }
     expectMatch('output', stdout, /127\.0\.0\.1:\d+->50051\/tcp/);

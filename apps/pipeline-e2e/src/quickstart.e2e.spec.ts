@@ -32,6 +32,7 @@ describe('npm start', () => {
     expect(quickstart.stdout).toMatch(/^ {2}sent +3,000$/m);
     expect(quickstart.stdout).toMatch(/^ {2}acknowledged +3,000$/m);
     expect(quickstart.stdout).toMatch(/^ {2}processed +3,000$/m);
+    expect(quickstart.stdout).toMatch(/^ {2}stored +3,000$/m);
     expect(quickstart.stdout).toMatch(/^ {2}dead +0$/m);
     expect(quickstart.stdout).toMatch(/^ {2}left in the queue +0$/m);
     expect(quickstart.stdout).toMatch(/^ {2}latency +p50 ≤ /m);

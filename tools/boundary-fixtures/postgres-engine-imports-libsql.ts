@@ -1,0 +1,3 @@
+// place: libs/store/src/postgres
+// refused by: @typescript-eslint/no-restricted-imports pathWithCustomMessage
+import 'libsql';

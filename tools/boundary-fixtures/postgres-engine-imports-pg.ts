@@ -1,0 +1,3 @@
+// place: libs/store/src/postgres
+// refused by: nothing
+import 'pg';

@@ -1,5 +1,8 @@
 import type { Clock } from '@event-pipeline/runtime';
 
+/** Saves the making of an exception with its stack for each lease. */
+const STOPPED = 'stopped';
+
 interface Watched {
   readonly deadline: number;
   readonly onLate: () => void;
@@ -31,12 +34,12 @@ export class CallWatch {
   /** Ends the timer. */
   close(): void {
     this.current = undefined;
-    this.timer?.stop.abort();
+    this.timer?.stop.abort(STOPPED);
     this.timer = undefined;
   }
 
   private setTimer(at: number): void {
-    this.timer?.stop.abort();
+    this.timer?.stop.abort(STOPPED);
     const stop = new AbortController();
     this.timer = { at, stop };
     void this.clock.sleep(at - this.clock.monotonic(), stop.signal).then(() => {

@@ -13,6 +13,7 @@ import type { HandlerEntry } from './handler-table';
 export class HandlerCalls<E> {
   private readonly watch: CallWatch;
   private aborter = new AbortController();
+  private current = this.aborter.signal;
   private readonly forward = () => this.aborter.abort(this.leaseSignal.reason);
 
   /** @param leaseSignal aborts every call */
@@ -27,7 +28,7 @@ export class HandlerCalls<E> {
 
   /** For the next call. */
   get signal(): AbortSignal {
-    return this.aborter.signal;
+    return this.current;
   }
 
   /**
@@ -42,6 +43,7 @@ export class HandlerCalls<E> {
         const error = new HandlerTimeoutError(entry.timeoutMs);
         const { aborter } = this;
         if (!this.leaseSignal.aborted) this.aborter = new AbortController();
+        this.current = this.aborter.signal;
         entry.abandoned.add(call);
         reject(error);
         aborter.abort(error);

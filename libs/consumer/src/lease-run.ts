@@ -42,6 +42,8 @@ export class LeaseRun<E> {
   private readonly debug: boolean;
   private context: HandlerContext;
   private lastTurn: number;
+  /** Read once an event, for the end of the last and the begin of the next. */
+  private now: number;
 
   constructor(
     private readonly parts: LeaseRunParts<E>,
@@ -51,7 +53,7 @@ export class LeaseRun<E> {
     this.debug = parts.logger.isDebug();
     this.calls = new HandlerCalls(parts.clock, work.signal);
     this.context = { signal: this.calls.signal, attempt: 1, logger: parts.logger };
-    this.lastTurn = parts.clock.monotonic();
+    this.now = this.lastTurn = parts.clock.monotonic();
   }
 
   /** Resolves when no handler runs any more that is waited for. Never rejects. */
@@ -61,7 +63,8 @@ export class LeaseRun<E> {
       if (this.isOver()) break;
       const waiting = this.handle(index++, delivery);
       if (waiting !== undefined) await waiting;
-      if (this.parts.clock.monotonic() - this.lastTurn >= MAX_STRETCH_MS) await this.giveTurn();
+      this.now = this.parts.clock.monotonic();
+      if (this.now - this.lastTurn >= MAX_STRETCH_MS) await this.giveTurn();
     }
     for (const [entry, members] of this.groups) {
       const { call, retryPolicy } = entry;
@@ -122,7 +125,7 @@ export class LeaseRun<E> {
       return undefined;
     }
     if (this.debug) this.logStart(member.event);
-    const call = { entry, admission, startedAt: this.parts.clock.monotonic() };
+    const call = { entry, admission, startedAt: this.now };
     try {
       const returned = handle(member.event, this.contextFor(member.attempt));
       if (!isThenable(returned)) {
@@ -194,7 +197,7 @@ export class LeaseRun<E> {
 
   private async giveTurn(): Promise<void> {
     await nextTurn();
-    this.lastTurn = this.parts.clock.monotonic();
+    this.now = this.lastTurn = this.parts.clock.monotonic();
   }
 }
 

@@ -91,7 +91,7 @@ export class LeaseSink<E> {
         }),
       ]);
     } finally {
-      limit.abort();
+      limit.abort('answered');
     }
   }
 

@@ -14,7 +14,13 @@ import { readFacts } from './reference-docs/facts.mjs';
 import { TABLES } from './reference-docs/tables.mjs';
 import { inWorkspace } from './workspace/paths.mjs';
 
-const DOCUMENTS = ['README.md', 'docs/api.md', 'docs/configuration.md', 'docs/metrics.md'];
+const DOCUMENTS = [
+  'README.md',
+  'docs/api.md',
+  'docs/configuration.md',
+  'docs/metrics.md',
+  'docs/queue-command.md',
+];
 
 const TABLE = /(<!-- generated: (\S+) -->\n)[^]*?(<!-- end of \2 -->)/g;
 const FILE = /(<!-- file: (\S+) -->\n\n```\w*\n)[^]*?(```)/g;

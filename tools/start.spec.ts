@@ -8,14 +8,17 @@ function run(code: string) {
   return spawnSync(process.execPath, args, { cwd: __dirname, encoding: 'utf8' });
 }
 
-describe('npm start and npm test', () => {
-  it.each(['start.mjs', 'test.mjs'])('%s says in one line that Node.js is too old', (file) => {
-    const pretend = `Object.defineProperty(process, 'version', { value: 'v20.18.3' });`;
-    const { status, stderr, stdout } = run(`${pretend} await import('./${file}');`);
-    expect(stderr).toBe('Node.js 20.19 or newer is needed, this is 20.18.3.\n');
-    expect(stdout).toBe('');
-    expect(status).toBe(2);
-  });
+describe('npm start, npm test and npm run queue', () => {
+  it.each(['start.mjs', 'test.mjs', 'queue.mjs'])(
+    '%s says in one line that Node.js is too old',
+    (file) => {
+      const pretend = `Object.defineProperty(process, 'version', { value: 'v20.18.3' });`;
+      const { status, stderr, stdout } = run(`${pretend} await import('./${file}');`);
+      expect(stderr).toBe('Node.js 20.19 or newer is needed, this is 20.18.3.\n');
+      expect(stdout).toBe('');
+      expect(status).toBe(2);
+    },
+  );
 
   it('know which versions are new enough', () => {
     const versions = ['v12.22.9', 'v18.20.0', 'v20.18.9', 'v20.19.0', 'v22.0.0-pre', 'v100.1.0'];
@@ -25,10 +28,10 @@ describe('npm start and npm test', () => {
     expect(JSON.parse(run(code).stdout)).toEqual([false, false, false, true, true, true]);
   });
 
-  it.each(['start.mjs', 'test.mjs', 'node-version.mjs'])(
+  it.each(['start.mjs', 'test.mjs', 'queue.mjs', 'node-version.mjs'])(
     '%s keeps to what Node.js 12 can read, or it could not say so',
     (file) => {
-      const code = readFileSync(join(__dirname, file), 'utf8').replace(/\/\/.*/g, '');
+      const code = readFileSync(join(__dirname, file), 'utf8').replace(/^#!.*|\/\/.*/gm, '');
       expect(code).not.toMatch(/\?\?|\?\.|\|\|=|&&=|node:|^\s*await |#\w/m);
     },
   );

@@ -39,21 +39,41 @@ export const TABLES = {
     variables(programs.worker.filter((variable) => !isShared(variable, programs))),
   'producer-variables': ({ programs }) => variables(programs.producer),
   'quickstart-variables': ({ programs }) => variables(programs.quickstart),
-  'producer-options': ({ options }) =>
+  'producer-options': ({ options }) => optionTable(options),
+  'queue-options': ({ queueOptions, queueCommands }) =>
+    optionTable(queueOptions, (option) => {
+      const takers = Object.values(queueCommands).filter(({ options }) => options.includes(option));
+      return takers.length === Object.keys(queueCommands).length
+        ? 'all'
+        : takers.map(({ words }) => code(words)).join(', ');
+    }),
+  'queue-commands': ({ queueCommands }) =>
     table(
-      ['Option', 'Default', 'Meaning'],
-      Object.entries(options).map(([name, { value, short, default: byDefault, description }]) => [
-        [short && `-${short}`, value === undefined ? `--${name}` : `--${name} ${value}`]
-          .filter(Boolean)
-          .map(code)
-          .join(', '),
-        byDefault === undefined ? '' : code(byDefault),
+      ['Command', 'Meaning'],
+      Object.values(queueCommands).map(({ words, argument, description }) => [
+        code(argument === undefined ? words : `${words} ${argument}`),
         sentence(description),
       ]),
     ),
   'process-metrics': ({ metrics }) => metricTable(metrics.filter(({ from }) => from === 'process')),
   'queue-metrics': ({ metrics }) => metricTable(metrics.filter(({ from }) => from === 'queue')),
 };
+
+/** @param commandsOf the commands that an option goes with, where there are several */
+function optionTable(options, commandsOf) {
+  const head = ['Option', 'Default', 'Meaning'];
+  const rows = Object.entries(options).map(
+    ([name, { value, short, default: byDefault, description }]) => [
+      [short && `-${short}`, value === undefined ? `--${name}` : `--${name} ${value}`]
+        .filter(Boolean)
+        .map(code)
+        .join(', '),
+      commandsOf?.(name) ?? (byDefault === undefined ? '' : code(byDefault)),
+      sentence(description),
+    ],
+  );
+  return table(commandsOf ? [head[0], 'Goes with', head[2]] : head, rows);
+}
 
 /** True where collector and worker read the variable and it means the same to both. */
 function isShared(variable, { collector, worker }) {

@@ -92,7 +92,7 @@ describe.each(ENGINES)('dead letters on the %s engine', (_, createEngine) => {
     expect(record.eventIds.sort()).toEqual(eventIds(20).filter((id) => id !== some[0]?.eventId));
     const depth = JSON.parse(await queue('depth --json')) as unknown;
     expect(depth).toMatchObject({ total: { enqueued: 20, processed: 19, purged: 1, dead: 0 } });
-  }, 120_000);
+  }, 240_000);
 
   it('kill -9 in the middle of a redrive, three times, and run again: every event is processed exactly once', async () => {
     const count = 10_000;
@@ -124,5 +124,5 @@ describe.each(ENGINES)('dead letters on the %s engine', (_, createEngine) => {
     await startWorker(worker, scratch);
     expect(await engine.drained()).toMatchObject({ enqueued: count, processed: count, dead: 0 });
     expect(record.eventIds.sort()).toEqual(eventIds(count));
-  }, 120_000);
+  }, 240_000);
 });

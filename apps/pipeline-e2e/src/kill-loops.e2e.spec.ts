@@ -71,7 +71,14 @@ describe.each(LOOPS)('kill -9 of $title', ({ title, options, ways, victims }) =>
     const pipeline = await Pipeline.start({ ...options, postgres }, scratch);
     const load = new Load(
       // Many small batches: nearly always one of them is on its way.
-      { address: pipeline.address, seed: FAULT_SEED, ways: [...ways, ...ways], batchEvents: 5 },
+      {
+        address: pipeline.address,
+        seed: FAULT_SEED,
+        ways: [...ways, ...ways],
+        batchEvents: 5,
+        eventsPerSecond: 500,
+        maxEvents: 500_000,
+      },
       scratch,
     );
     load.start();
@@ -93,5 +100,5 @@ describe.each(LOOPS)('kill -9 of $title', ({ title, options, ways, victims }) =>
     expect(pipeline.surprises).toEqual([]);
     expect(report.atWork).toBeGreaterThanOrEqual(KILLS_AT_WORK);
     expect(load.ledger.counts.acknowledged).toBeGreaterThan(KILLS * 20);
-  }, 600_000);
+  }, 1_200_000);
 });

@@ -10,10 +10,15 @@ const scratch = new Scratch();
 const stop = new AbortController();
 const tell = (line: string) => void process.stdout.write(`${line}\n`);
 
-/** Ends everything that was started, in any case, before the process ends. */
-async function end(code: number): Promise<void> {
-  await scratch.clean().catch((error) => tell(`While cleaning up: ${String(error)}`));
-  process.exit(code);
+let ending: Promise<void> | undefined;
+
+/** Ends everything that was started, in any case, before the process ends. The first call counts. */
+function end(code: number): Promise<void> {
+  ending ??= scratch
+    .clean()
+    .catch((error: unknown) => tell(`While cleaning up: ${String(error)}`))
+    .then(() => process.exit(code));
+  return ending;
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -35,7 +40,7 @@ async function main(): Promise<number> {
   tell(`Soak for ${minutes} minutes on the ${engine} engine, store ${store}, seed ${seed}.`);
   const report = await runSoak(options, scratch, stop.signal, tell);
   const text = markdownOf(report);
-  tell(`\n${text}`);
+  if (!stop.signal.aborted) tell(`\n${text}`);
   if (file !== undefined) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, file.endsWith('.json') ? `${JSON.stringify(report, null, 2)}\n` : text);

@@ -66,6 +66,7 @@ async function stream(lane: Lane, open: Batch[]): Promise<ServiceError | undefin
     while (open.length >= WINDOW && !hasEnded()) {
       await new Promise<void>((resolve) => (wake = resolve));
     }
+    if (hasEnded()) break;
     const batch = await lane.nextBatch();
     if (batch === undefined) break;
     open.push(batch);

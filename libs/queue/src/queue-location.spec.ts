@@ -83,6 +83,7 @@ describe('a wrong queue URL gets one line that says what is wrong with it', () =
   it.each([
     ['redis://:hunt/er2@host', 'a / or ? in user or password must be written as %2F or %3F'],
     ['redis://:hunt?er2@host', 'a / or ? in user or password must be written as %2F or %3F'],
+    ['redis://:pass?hunter2=%@host', 'a / or ? in user or password must be written as %2F or %3F'],
     ['redis://:hunt#er2@host', 'a # in it must be written as %23'],
     ['redis://:hunt%er2@host', 'the password has a % that must be written as %25'],
     ['redis://:hunter2@', 'a host is missing'],

@@ -56,6 +56,8 @@ export function secretsOf(location: RedisLocation): string[] {
 const REDIS_PORT = 6_379;
 const SENTINEL_PORT = 26_379;
 
+const PARAMETERS: ReadonlySet<string> = new Set(['sentinelUsername', 'sentinelPassword']);
+
 type Kind = RedisLocation['kind'];
 
 const KINDS: ReadonlyMap<string, Kind> = new Map([
@@ -156,7 +158,10 @@ function split(rest: string) {
   if (rest.includes('#')) throw new Problem('a # in it must be written as %23');
   const [beforeQuery = '', query = '', ...more] = rest.split('?');
   const [authority = '', ...segments] = beforeQuery.split('/');
-  const isCut = !authority.includes('@') && /^[^=]*@/.test(query);
+  // An @ behind ? ends the credentials, unless it is in the value of a parameter that there is: what
+  // looks like the name of another one may be a piece of the password.
+  const names = query.split('&').map((parameter) => parameter.split('=', 1)[0] ?? '');
+  const isCut = query.includes('@') && !names.every((name) => PARAMETERS.has(name));
   if (isCut || more.length > 0 || segments.some((part) => part.includes('@'))) {
     throw new Problem('a / or ? in user or password must be written as %2F or %3F');
   }

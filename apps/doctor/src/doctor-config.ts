@@ -2,7 +2,6 @@ import {
   defaultPort,
   defineConfig,
   env,
-  integer,
   listenPort,
   port,
   type ConfigOf,
@@ -25,11 +24,6 @@ export const doctorConfig = defineConfig({
   workerHttpPort: env('WORKER_HTTP_PORT', listenPort(), {
     default: defaultPort(9_102),
     description: 'HTTP port of the worker',
-  }),
-  checkTimeoutMs: env('DOCTOR_TIMEOUT_MS', integer({ min: 100, max: 600_000 }), {
-    default: 15_000,
-    description: 'how long one check may take; then it counts as a problem',
-    unit: 'ms',
   }),
 });
 

@@ -24,7 +24,6 @@ beforeAll(async () => {
     COLLECTOR_HTTP_PORT: String(await freePort()),
     WORKER_HTTP_PORT: String(await freePort()),
     REDIS_COMMAND_TIMEOUT_MS: '500',
-    DOCTOR_TIMEOUT_MS: '10000',
   };
 });
 

@@ -147,7 +147,7 @@ export const METRICS = {
     name: 'pipeline_loop_delay_seconds',
     type: 'histogram',
     from: 'process',
-    help: 'Mean delay of the event loop in each tenth of a second.',
+    help: 'Longest delay of the event loop in each tenth of a second.',
     labels: [],
     buckets: SHORT_SECONDS,
   },

@@ -11,7 +11,7 @@ export interface LoadSample {
   readonly residentBytes: number;
   /** Of the heap what lives longer than a moment, bytes. */
   readonly heapBytes: number;
-  /** How long the event loop kept what was due waiting, on average since the last sample, ms. */
+  /** How long the event loop kept what was due waiting, at most since the last sample, ms. */
   readonly loopDelayMs: number;
 }
 

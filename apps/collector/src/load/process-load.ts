@@ -42,13 +42,13 @@ export class ProcessLoad implements LoadMeasure {
 
   /** Costs some tens of microseconds. */
   sample(): LoadSample {
-    const { mean } = this.loop;
+    const { max } = this.loop;
     this.loop.reset();
     return {
       residentBytes: process.memoryUsage.rss(),
       heapBytes: oldGenerationBytes(),
-      // Its figures are those of a timer, its own period included; none in a loop that just began.
-      loopDelayMs: Number.isNaN(mean) ? 0 : Math.max(0, mean / 1e6 - RESOLUTION_MS),
+      // What it tells is when its timer came, the period of that included.
+      loopDelayMs: Math.max(0, max / 1e6 - RESOLUTION_MS),
     };
   }
 

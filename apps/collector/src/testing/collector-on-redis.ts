@@ -54,9 +54,19 @@ export class CollectorOnRedis {
     return bodies.reverse().map((body) => decodeStoredEvent(body).eventId);
   }
 
+  async metricsText(): Promise<string> {
+    return (await fetch(`${this.collector.httpUrl}/metrics`)).text();
+  }
+
+  /** What /readyz says. */
+  async readiness(): Promise<Record<string, unknown>> {
+    const page = await fetch(`${this.collector.httpUrl}/readyz`);
+    return (await page.json()) as Record<string, unknown>;
+  }
+
   /** The value of a metric by its name, with its labels where it has some. */
   async metric(name: string): Promise<number> {
-    const text = await (await fetch(`${this.collector.httpUrl}/metrics`)).text();
+    const text = await this.metricsText();
     const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));
     return Number(line?.split(' ')[1] ?? 0);
   }

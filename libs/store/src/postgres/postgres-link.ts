@@ -45,6 +45,10 @@ export class PostgresLink {
     this.pool = new Pool(poolConfig(options));
     // An idle connection that breaks is replaced when one is needed; the need is what reports it.
     this.pool.on('error', () => undefined);
+    // For the whole life of a connection. The pool's own listener is away while a connection is in
+    // use, from within the reading of the server's greeting: if the server's farewell came in the same
+    // packet, nobody would listen, and the process would end. A statement's own rejection says the same.
+    this.pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
   /** One statement, in a transaction of its own. */
@@ -58,9 +62,6 @@ export class PostgresLink {
   /** Several statements on one connection. It is dropped where it may not be in order afterwards. */
   async withSession<T>(use: (session: Session) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
-    // Its statement's own rejection says the same.
-    const ignore = () => undefined;
-    client.on('error', ignore);
     let usable = false;
     try {
       const result = await use(this.sessionOn(client));
@@ -70,7 +71,6 @@ export class PostgresLink {
       usable = leavesConnectionUsable(error);
       throw error;
     } finally {
-      client.off('error', ignore);
       client.release(!usable);
     }
   }

@@ -23,8 +23,8 @@ const variables = [...programs['collector']!, ...programs['worker']!];
 /** Addresses and ports inside the containers: the image or the compose file decides. */
 const FIXED = /^(REDIS_HOST|REDIS_PORT|(COLLECTOR|WORKER)_(HTTP_)?(HOST|PORT))$/;
 
-/** The variables without a value: those of the shell or of .env. */
-const passedOn = [...composeFile.matchAll(/^ +([A-Z_]+):$/gm)].map(([, name]) => name!);
+/** Those of the shell or of .env: without a value, or with a default of the file's own. */
+const passedOn = [...composeFile.matchAll(/^ +([A-Z_]+):(?: \$\{\1:-\w+\})?$/gm)].map(([, name]) => name!);
 
 describe('docker-compose.yml', () => {
   it('passes on every variable of collector and worker that is not fixed inside a container', () => {

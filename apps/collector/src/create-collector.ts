@@ -59,7 +59,13 @@ export async function createCollector(
   };
   const answers = new FlowController({ maxEvents: 1, maxBytes: config.maxAnswerBytes });
   const limits = processLimits(config.memoryLimitBytes, config.maxLoopDelayMs);
-  const gate = new LoadGate(new ProcessLoad(), limits, flow, clock, loadMetrics(metrics, logger));
+  const gate = new LoadGate(
+    new ProcessLoad(clock),
+    limits,
+    flow,
+    clock,
+    loadMetrics(metrics, logger),
+  );
   const checkLoad = () => gate.check();
   const { patienceMs } = config;
   const batchers = new PartitionBatchers(queue, { patienceMs }, clock, random, {

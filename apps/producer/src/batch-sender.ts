@@ -7,6 +7,8 @@ import type { Lane, SendMode } from './send-mode';
 
 /** How often the stream is looked at while the feed has nothing to send. */
 const IDLE_LOOK_MS = 250;
+/** Longest time between two looks whether a batch waits too long for its answer. */
+const MAX_LOOK_MS = 1_000;
 /** How long the collector may take to end a stream whose last batch it has answered. */
 const CLOSING_MS = 2_000;
 const ANSWERED: StatusObject = { code: status.OK, details: '', metadata: new Metadata() };
@@ -14,7 +16,8 @@ const ANSWERED: StatusObject = { code: status.OK, details: '', metadata: new Met
 /**
  * Batches by PublishEventStream, several of them on their way at once: the collector answers each
  * one in order while the stream goes on. Of a stream that ends early, every batch without an answer
- * is sent again in order, under its batch id, which the collector queues once.
+ * is sent again in order, under its batch id, which the collector queues once. So is what waits longer
+ * for its answer than a request may take: the way to the collector may be dead without saying so.
  */
 export const batchMode: SendMode = {
   unit: 'batch',
@@ -48,14 +51,17 @@ async function hasBatches(window: BatchWindow, lane: Lane): Promise<boolean> {
 
 /** Writes the window, and what comes behind it, to one stream; resolves with how that ended. */
 async function stream(window: BatchWindow, lane: Lane): Promise<StatusObject> {
-  const { client, feed, clock, giveUp, stop, stopRun } = lane;
+  const { client, feed, clock, giveUp, stop, stopRun, limits } = lane;
   let end: StatusObject | undefined;
+  let movedAt = clock.monotonic();
+  let outOfTime = false;
   let wake: () => void = () => undefined;
   const somethingHappens = () => new Promise<void>((resolve) => (wake = resolve));
 
   const call = client.publishEventStream();
   const cancel = () => call.cancel();
   call.on('data', (response: PublishEventsResponse) => {
+    movedAt = clock.monotonic();
     if (!window.answer(response)) {
       stopRun('the collector answered a batch that was not the next one');
       cancel();
@@ -72,10 +78,18 @@ async function stream(window: BatchWindow, lane: Lane): Promise<StatusObject> {
   giveUp.addEventListener('abort', cancel, { once: true });
   if (giveUp.aborted) cancel();
 
+  const over = new AbortController();
+  const watched = watchForSilence(lane, over.signal, () => {
+    if (window.written === 0 || clock.monotonic() - movedAt < limits.answerMs) return;
+    outOfTime = true;
+    cancel();
+  });
+
   window.rewind();
   while (end === undefined && !stop.aborted) {
     const request = call.writableNeedDrain ? undefined : window.next();
     if (request !== undefined) {
+      if (window.written === 1) movedAt = clock.monotonic();
       call.write(request);
     } else if (window.unwritten > 0 || window.room === 0) {
       await somethingHappens();
@@ -95,8 +109,29 @@ async function stream(window: BatchWindow, lane: Lane): Promise<StatusObject> {
     ended.abort();
   }
   giveUp.removeEventListener('abort', cancel);
+  over.abort();
+  await watched;
   if (end === undefined) cancel();
+  if (outOfTime && !giveUp.aborted) return unanswered(limits.answerMs);
   return end ?? ANSWERED;
+}
+
+/** Looks at the stream from time to time, until the signal aborts. */
+async function watchForSilence(
+  { clock, limits }: Lane,
+  signal: AbortSignal,
+  look: () => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(Math.min(MAX_LOOK_MS, limits.answerMs / 4), signal);
+    if (!signal.aborted) look();
+  }
+}
+
+/** As a deadline of the call would say it; a stream has none, since it may go on for ever. */
+function unanswered(limitMs: number): StatusObject {
+  const details = `no answer to a batch within ${limitMs / 1_000} s`;
+  return { code: status.DEADLINE_EXCEEDED, details, metadata: new Metadata() };
 }
 
 /** Decides about the batches that a stream left without an answer. */

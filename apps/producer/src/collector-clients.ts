@@ -2,6 +2,11 @@ import { credentials } from '@grpc/grpc-js';
 import { EventServiceClient } from '@event-pipeline/contracts';
 import type { Clock } from '@event-pipeline/runtime';
 
+/** How long a connection with calls on it is silent before it is asked whether it is alive, ms. */
+const KEEPALIVE_MS = 10_000;
+/** How long the answer to that may take, ms. */
+const KEEPALIVE_ANSWER_MS = 5_000;
+
 /** Names of this machine: a proxy cannot reach what they stand for. */
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]):\d+$/;
 
@@ -17,6 +22,9 @@ export function openClients(address: string, count: number): readonly EventServi
     // of real back-pressure, and streams beyond the buffer's 1 MiB go from 47 to 80 thousand
     // messages a second. Sending again is done here, by the rules of retry-rules.ts.
     'grpc.per_rpc_retry_buffer_size': 0,
+    // A connection that swallows everything looks alive: without an answer to a ping it is given up.
+    'grpc.keepalive_time_ms': KEEPALIVE_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_ANSWER_MS,
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': 1_000,
     ...(LOOPBACK.test(address) ? { 'grpc.enable_http_proxy': 0 } : {}),

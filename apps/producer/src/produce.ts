@@ -46,6 +46,11 @@ const CONNECT_NOTICE_MS = 300;
 const ANSWER_GRACE_MS = 5_000;
 /** How long one unary request may take before it is sent again. */
 const REQUEST_MS = 10_000;
+/**
+ * How long a stream of batches may go without an answer: longer than a collector keeps a batch for a
+ * queue that is away (COLLECTOR_QUEUE_PATIENCE_MS), so that its own word comes first.
+ */
+const ANSWER_MS = 20_000;
 /** A lost connection is looked for in steps of this length. */
 const RECONNECT_LOOK_MS = 1_000;
 /** Of notices that come in crowds, one in this time is passed on. */
@@ -164,7 +169,7 @@ class Run {
       tally,
       clock,
       random,
-      limits: { batchSize, windowBytes, requestMs: REQUEST_MS },
+      limits: { batchSize, windowBytes, requestMs: REQUEST_MS, answerMs: ANSWER_MS },
       stop: this.#stop.signal,
       giveUp: this.#giveUp.signal,
       beforeRetry: (ms) => this.#beforeRetry(client, ms),

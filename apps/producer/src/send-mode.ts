@@ -30,6 +30,8 @@ export interface LaneLimits {
   readonly windowBytes: number;
   /** How long one unary request may take before it is sent again under its batch id. */
   readonly requestMs: number;
+  /** How long a stream of batches may go without an answer before its batches are sent again. */
+  readonly answerMs: number;
 }
 
 /** A way of getting events to the collector and learning what became of them. */

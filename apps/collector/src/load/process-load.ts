@@ -1,7 +1,13 @@
 import { totalmem } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
-import type { LoadLimits, LoadMeasure, LoadSample } from './load-gate';
+import type { Clock } from '@event-pipeline/runtime';
+import {
+  SAMPLE_INTERVAL_MS,
+  type LoadLimits,
+  type LoadMeasure,
+  type LoadSample,
+} from './load-gate';
 
 /** How finely the delay of the event loop is measured, ms: one timer each. */
 const RESOLUTION_MS = 20;
@@ -36,19 +42,26 @@ function availableBytes(): number {
 export class ProcessLoad implements LoadMeasure {
   private readonly loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
 
-  constructor() {
+  private sampledAt: number | undefined;
+
+  constructor(private readonly clock: Clock) {
     this.loop.enable();
   }
 
-  /** Costs some tens of microseconds. */
+  /** To be called every {@link SAMPLE_INTERVAL_MS}. Costs some tens of microseconds. */
   sample(): LoadSample {
     const { max } = this.loop;
+    // It forgets when its timer came last, too, and so misses what begins within the next 20 ms: how
+    // late this sample is tells of that.
     this.loop.reset();
+    const now = this.clock.monotonic();
+    const late = now - (this.sampledAt ?? now) - SAMPLE_INTERVAL_MS;
+    this.sampledAt = now;
     return {
       residentBytes: process.memoryUsage.rss(),
       heapBytes: oldGenerationBytes(),
       // What it tells is when its timer came, the period of that included.
-      loopDelayMs: Math.max(0, max / 1e6 - RESOLUTION_MS),
+      loopDelayMs: Math.max(0, late, max / 1e6 - RESOLUTION_MS),
     };
   }
 

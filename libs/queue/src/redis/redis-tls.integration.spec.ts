@@ -63,6 +63,7 @@ describe.each(topologies)('over TLS, %s', (_, start) => {
     expect(redis.url).toMatch(/^rediss/);
     expect(await tryClient(redis.url, true)).toEqual([
       expect.objectContaining({ durability: 'disk' }),
+      expect.objectContaining({ msg: expect.stringMatching(/maxmemory 0/) as string }),
       { body: '{"n":1}', msg: 'received' },
     ]);
     const byName = redis.url.replaceAll('127.0.0.1', 'localhost');

@@ -24,23 +24,31 @@ export type StoreKind = 'none' | 'postgres' | 'embedded';
 const PAGE = 20_000;
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
 
+/** Where it is to be, where that is not left to the test's scratch. */
+interface Place {
+  /** A running server, to use a new database of it. */
+  readonly postgres?: PostgresServer | undefined;
+  /** Of the embedded store. */
+  readonly storeFolder?: string | undefined;
+}
+
 export async function eventEnd(
   kind: StoreKind,
   deliveries: Deliveries,
   scratch: Scratch,
-  shared?: PostgresServer,
+  place: Place,
 ): Promise<EventEnd> {
   switch (kind) {
     case 'none':
       return { storeUrl: 'none', storedOnce: false, found: () => deliveries.all() };
     case 'postgres':
-      return inPostgres(scratch, shared);
+      return inPostgres(scratch, place.postgres);
     case 'embedded':
-      return inSqlite(await scratch.folder());
+      return inSqlite(place.storeFolder ?? (await scratch.folder()));
   }
 }
 
-async function inPostgres(scratch: Scratch, shared?: PostgresServer): Promise<EventEnd> {
+async function inPostgres(scratch: Scratch, shared: PostgresServer | undefined): Promise<EventEnd> {
   const postgres = shared ?? (await startPostgresServer());
   if (shared === undefined) scratch.afterwards(() => postgres.stop());
   const storeUrl = await postgres.createDatabase();

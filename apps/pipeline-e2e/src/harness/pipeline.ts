@@ -6,17 +6,20 @@ import { eventEnd, type EventEnd, type StoreKind } from './event-end';
 import { findViolations, type Evidence, type Expected, type Violation } from './invariants';
 import type { Load } from './load/load';
 import { startCollector, startWorker } from './program';
-import { embeddedEngine, redisEngine, type QueueEngine } from './queue-engine';
+import { embeddedEngine, redisEngine, type QueueEngine, type RedisEngine } from './queue-engine';
 import type { Scratch } from './scratch';
 import { Service } from './service';
 import { TcpProxy } from './tcp-proxy';
 
 export interface PipelineOptions {
-  readonly engine: 'redis' | 'embedded';
+  /** Or a queue of the test's own. */
+  readonly engine: 'redis' | 'embedded' | QueueEngine;
   /** Where processed events are kept. Default: 'none', they end with their handlers. */
   readonly store?: StoreKind;
   /** A running server, to use a new database of it. Default: one of the pipeline's own. */
   readonly postgres?: PostgresServer;
+  /** Of the embedded store. Default: one of its own. */
+  readonly storeFolder?: string;
   /** Default: 2. */
   readonly workers?: number;
   /** How long handlers take for a batch, ms. Default: 60. */
@@ -64,9 +67,10 @@ export class Pipeline {
   static async start(options: PipelineOptions, scratch: Scratch): Promise<Pipeline> {
     const { store = 'none', workers = 2, handlerMs = 60, supervised = false } = options;
     const deliveries = await Deliveries.create(handlerMs, scratch);
-    const end = await eventEnd(store, deliveries, scratch, options.postgres);
-    const redis = options.engine === 'redis' ? await redisEngine(scratch) : undefined;
-    const queue = redis ?? (await embeddedEngine(scratch));
+    const { postgres, storeFolder } = options;
+    const end = await eventEnd(store, deliveries, scratch, { postgres, storeFolder });
+    const queue = await queueOf(options.engine, scratch);
+    const redis = 'redis' in queue ? queue : undefined;
     const port = await freePort();
     const direct = `127.0.0.1:${port}`;
     const links =
@@ -168,6 +172,14 @@ export class Pipeline {
   stats(): Promise<QueueStats> {
     return this.queue.stats();
   }
+}
+
+function queueOf(
+  engine: PipelineOptions['engine'],
+  scratch: Scratch,
+): Promise<QueueEngine | RedisEngine> {
+  if (engine === 'redis') return redisEngine(scratch);
+  return engine === 'embedded' ? embeddedEngine(scratch) : Promise.resolve(engine);
 }
 
 async function proxiesFor(

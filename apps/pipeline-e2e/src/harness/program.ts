@@ -133,7 +133,8 @@ export async function startWorker(
   return { program, httpUrl: await httpUrlOf(program) };
 }
 
-async function httpUrlOf(program: Program): Promise<string> {
+/** Where a collector or worker serves /metrics and /readyz. */
+export async function httpUrlOf(program: Program): Promise<string> {
   const { url } = await program.logged('its HTTP port', (line) => typeof line['url'] === 'string');
   return String(url);
 }
@@ -183,7 +184,7 @@ export async function runQueueCli(
   return program.stdout;
 }
 
-/** The value of a metric without labels. */
+/** The value of a metric; with its labels as they are exported, where it has some. */
 export async function metricOf(httpUrl: string, name: string): Promise<number> {
   const text = await (await fetch(`${httpUrl}/metrics`)).text();
   const line = text.split('\n').find((candidate) => candidate.startsWith(`${name} `));

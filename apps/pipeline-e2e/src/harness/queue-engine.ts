@@ -16,6 +16,7 @@ import {
   startRedisServer,
   type RedisCluster,
   type RedisServer,
+  type RedisServerOptions,
 } from '@event-pipeline/queue/testing';
 import type { Scratch } from './scratch';
 import { until } from './until';
@@ -44,8 +45,11 @@ export interface RedisEngine extends QueueEngine {
   readonly redis: RedisServer;
 }
 
-export async function redisEngine(scratch: Scratch): Promise<RedisEngine> {
-  const redis = await startRedisServer();
+export async function redisEngine(
+  scratch: Scratch,
+  options: RedisServerOptions = {},
+): Promise<RedisEngine> {
+  const redis = await startRedisServer(options);
   scratch.afterwards(() => redis.stop());
   return { redis, ...(await engineAt(redis.url, scratch)) };
 }
@@ -60,8 +64,9 @@ export async function clusterEngine(scratch: Scratch): Promise<ClusterEngine> {
   return { cluster, ...(await engineAt(cluster.url, scratch)) };
 }
 
-export async function embeddedEngine(scratch: Scratch): Promise<QueueEngine> {
-  return engineAt(`embedded:${await scratch.folder()}`, scratch);
+/** @param folder default: one of its own */
+export async function embeddedEngine(scratch: Scratch, folder?: string): Promise<QueueEngine> {
+  return engineAt(`embedded:${folder ?? (await scratch.folder())}`, scratch);
 }
 
 /** Both engines, for describe.each. */
@@ -70,7 +75,8 @@ export const ENGINES: readonly [string, (scratch: Scratch) => Promise<QueueEngin
   ['embedded', embeddedEngine],
 ];
 
-async function engineAt(queueUrl: string, scratch: Scratch): Promise<QueueEngine> {
+/** A queue on servers that the test has started. */
+export async function engineAt(queueUrl: string, scratch: Scratch): Promise<QueueEngine> {
   const queue = await openQueue(queueUrl);
   scratch.afterwards(() => queue.close());
   const partitionStats = async () => {

@@ -20,6 +20,8 @@ const MASTER_NAME = 'test-master';
 export interface WatchedRedis {
   /** `redis+sentinel://…` */
   readonly url: string;
+  /** The first master and its replica, whatever they are now. */
+  readonly servers: readonly [RedisServer, RedisServer];
   /** The server that the Sentinels name as the master now. */
   master(): Promise<RedisServer>;
   /**
@@ -62,7 +64,7 @@ export async function startRedisSentinel(
     const args = [...quick, ...replicaArgs, '--replicaof', HOST, String(first.port)];
     const second = await startRedisServer({ ...common, args });
     stops.push(() => second.stop());
-    const servers = [first, second];
+    const servers = [first, second] as const;
     await eventually(async () =>
       String(await second.command('info', 'replication')).includes('master_link_status:up'),
     );
@@ -114,6 +116,7 @@ export async function startRedisSentinel(
         : `?sentinelPassword=${encodeURIComponent(sentinelPassword)}`;
     return {
       url: `${tls ? 'rediss' : 'redis'}+sentinel://${user}${hosts}/${MASTER_NAME}/${database}${query}`,
+      servers,
       master,
       untilMasterIsNot,
       async failover() {

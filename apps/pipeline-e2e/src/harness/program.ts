@@ -191,6 +191,13 @@ export async function metricOf(httpUrl: string, name: string): Promise<number> {
   return Number(line?.split(' ')[1]);
 }
 
+/** A metric added up over its labels; 0 where nothing was counted yet. */
+export async function metricSum(httpUrl: string, name: string): Promise<number> {
+  const text = await (await fetch(`${httpUrl}/metrics`)).text();
+  const lines = text.split('\n').filter((line) => /^[a-z_]+/.exec(line)?.[0] === name);
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
 /** A developer's own settings must not reach the programs under test. */
 function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const ours = /^(COLLECTOR|WORKER|QUEUE|REDIS|STORE|HANDLER|LOG|EVENT|PROCESSING)_/;

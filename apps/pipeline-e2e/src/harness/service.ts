@@ -1,4 +1,4 @@
-import type { Program } from './program';
+import { httpUrlOf, metricSum, type Program } from './program';
 
 /**
  * A program that is started again after it was killed, as its supervisor would, and that tells when
@@ -54,5 +54,16 @@ export class Service {
   /** It goes on where it stood (SIGCONT). */
   resume(): void {
     this.program.signal('SIGCONT');
+  }
+
+  /** A metric of the program that runs, added up over its labels. */
+  async metric(name: string): Promise<number> {
+    return metricSum(await httpUrlOf(this.program), name);
+  }
+
+  /** Whether the program that runs says that it is ready; else why not. */
+  async notReadyFor(): Promise<string | undefined> {
+    const response = await fetch(`${await httpUrlOf(this.program)}/readyz`);
+    return response.ok ? undefined : await response.text();
   }
 }

@@ -18,10 +18,12 @@ module.exports = {
       await new Promise((resolve) => setTimeout(resolve, Number(process.env.HANDLER_TEST_MS)));
       const bad = fault === undefined ? [] : events.filter(isFaulty);
       if (fault === 'hangs' && bad.length > 0) await new Promise(() => undefined);
-      const lines = events.filter((event) => !bad.includes(event)).map(({ eventId, type, timestamp, data }) => {
-        const text = JSON.stringify([type, timestamp, data]);
-        return `${eventId} ${createHash('md5').update(text).digest('base64url')}\n`;
-      });
+      const lines = events
+        .filter((event) => !bad.includes(event))
+        .map(({ eventId, type, timestamp, data }) => {
+          const text = JSON.stringify([type, timestamp, data]);
+          return `${eventId} ${createHash('md5').update(text).digest('base64url')}\n`;
+        });
       // A process that was killed may have left half a line; nobody goes on writing it.
       appendFileSync(process.env.RECORD_FILE, `\n${lines.join('')}`);
       const permanent = fault === 'never-succeeds';

@@ -1,5 +1,6 @@
-// `npm run test:faults`: the whole fault suite, every kill of every loop; arguments go to jest. The
-// last line says "N passed, N failed".
+// `npm run test:faults`: the whole fault suite, every kill of every loop, and the model tests of the
+// queue with many more runs. Arguments go to jest and choose among the fault suite alone. The last line
+// says "N passed, N failed".
 import process from 'node:process';
 import { ensureBuilt } from './build.mjs';
 import { ensureInstalled } from './install.mjs';
@@ -8,6 +9,9 @@ import { ensurePostgres } from './postgres-binaries.mjs';
 import { ensureRedisServer } from './redis-server-binary.mjs';
 import { runJest } from './run-jest.mjs';
 
+const MODELS = ['--selectProjects=queue', '--testPathPatterns=model|planted-bugs'];
+const FAULTS = ['--selectProjects=pipeline-e2e'];
+
 process.chdir(inWorkspace());
 process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
 
@@ -15,8 +19,17 @@ async function main(args) {
   if (!(await ensureInstalled())) return false;
   const [redis, postgres] = [await ensureRedisServer(), await ensurePostgres()];
   if (!redis || !postgres || !(await ensureBuilt())) return false;
-  const suite = ['--selectProjects=pipeline-e2e', '--maxWorkers=1', '--verbose', ...args];
-  const { passed, failed, skipped } = await runJest(suite, { FAULT_SUITE: 'whole' });
+  const totals = { passed: 0, failed: 0 };
+  const skipped = [];
+  for (const suite of args.length === 0 ? [MODELS, FAULTS] : [[...FAULTS, ...args]]) {
+    const result = await runJest([...suite, '--maxWorkers=1', '--verbose'], {
+      FAULT_SUITE: 'whole',
+    });
+    totals.passed += result.passed;
+    totals.failed += result.failed;
+    skipped.push(...result.skipped);
+  }
+  const { passed, failed } = totals;
   if (skipped.length > 0) {
     console.log(`\n${skipped.length} skipped:`);
     for (const title of skipped) console.log(`- ${title}`);

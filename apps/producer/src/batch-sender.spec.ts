@@ -85,7 +85,7 @@ describe('sending by PublishEventStream', () => {
     const { address } = await collect(() => undefined);
     const line = `${JSON.stringify({ type: 'large', data: 'x'.repeat(400_000) })}\n`;
     const { source } = ndjsonFrom(Array<string>(40).fill(line));
-    const run = startRun(address, ['--mode', 'batch', '--timeout', '0.8'], source);
+    const run = startRun(address, ['--mode', 'batch', '--timeout', '3'], source);
     expect((await run.outcome).early?.why).toBe('stalled');
     // 8 MiB, and the event that exceeds it.
     expect(run.tally.sent).toBeLessThanOrEqual(21);

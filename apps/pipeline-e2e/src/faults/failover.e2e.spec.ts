@@ -123,6 +123,8 @@ async function lossByKill(isCutOff: boolean, own: Scratch): Promise<string> {
   expect(violations.filter(({ invariant }) => !ALLOWED.includes(invariant))).toEqual([]);
   expect(pipeline.surprises).toEqual([]);
   const lost = violations.find(({ invariant }) => invariant === 'no-loss')?.count ?? 0;
+  // Else the test would not see a loss.
+  if (isCutOff) expect(lost).toBeGreaterThan(0);
   // What was on its way may have been acknowledged before its producer was counted.
   if (isCutOff) expect(lost).toBeLessThanOrEqual(acknowledged + open - before);
   const since = isCutOff ? `, ${acknowledged - cutOffAt} since its replica was cut off` : '';

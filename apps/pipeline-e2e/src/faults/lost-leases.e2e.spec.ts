@@ -61,11 +61,12 @@ describe('a worker that loses its leases', () => {
       variables: { REDIS_COMMAND_TIMEOUT_MS: '500' },
     });
     load.start();
-    await until('they have leases in hand', async () => (await pipeline.stats()).leases > 1);
+    await until('there are leases in hand', async () => (await pipeline.stats()).leases > 0);
     pipeline.links.workersToQueue?.blackHole();
+    // All of them may be one worker's.
     await until(
-      'both workers have given up what they held',
-      async () => (await lost(first)) > 0 && (await lost(second)) > 0,
+      'what was held is given up',
+      async () => (await lost(first)) + (await lost(second)) > 0,
     );
     const { acknowledged } = load.ledger.counts;
     await until('producers are served', () => load.ledger.counts.acknowledged > acknowledged + 50);

@@ -191,10 +191,12 @@ export async function metricOf(httpUrl: string, name: string): Promise<number> {
   return Number(line?.split(' ')[1]);
 }
 
-/** A metric added up over its labels; 0 where nothing was counted yet. */
+/** A metric, added up over its labels where the name has none; 0 where nothing was counted yet. */
 export async function metricSum(httpUrl: string, name: string): Promise<number> {
   const text = await (await fetch(`${httpUrl}/metrics`)).text();
-  const lines = text.split('\n').filter((line) => /^[a-z_]+/.exec(line)?.[0] === name);
+  const lines = text
+    .split('\n')
+    .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
 }
 

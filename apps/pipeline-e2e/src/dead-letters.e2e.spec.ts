@@ -18,6 +18,9 @@ afterEach(() => scratch.clean());
 
 const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
+/** Fewer failures in a row than pause a handler: paused, its events would wait instead of dying. */
+const isRetriedAt = (n: number) => n % 5 < 2;
+
 const linesOf = (ndjson: string) =>
   ndjson
     .split('\n')
@@ -46,7 +49,7 @@ describe.each(ENGINES)('dead letters on the %s engine', (_, createEngine) => {
     const lines = eventIds(20).map((id, n) =>
       JSON.stringify({
         eventId: id,
-        type: n % 2 === 0 ? 'retried' : 'broken',
+        type: isRetriedAt(n) ? 'retried' : 'broken',
         attributes: { traceparent: TRACEPARENT },
       }),
     );
@@ -58,7 +61,7 @@ describe.each(ENGINES)('dead letters on the %s engine', (_, createEngine) => {
     const listed = linesOf(await queue('dead list --json'));
     expect(listed.map((letter) => letter.eventId).sort()).toEqual(eventIds(20));
     for (const letter of listed) {
-      const isRetried = Number(letter.eventId.slice(-2)) % 2 === 0;
+      const isRetried = isRetriedAt(Number(letter.eventId.slice(-2)));
       expect(letter).toMatchObject({
         type: isRetried ? 'retried' : 'broken',
         reason: isRetried ? 'attempts-exhausted' : 'permanent-error',

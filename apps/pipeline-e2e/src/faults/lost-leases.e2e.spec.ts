@@ -45,8 +45,8 @@ describe('a worker that loses its leases', () => {
     await second.program.logged('what it took over', ({ msg }) =>
       (msg ?? '').startsWith('took back leases that had run out'),
     );
-    const stored = await countStored(pipeline.postgres);
-    await until('it works', async () => (await countStored(pipeline.postgres)) > stored + 50);
+    const stored = await countStored(pipeline.end);
+    await until('it works', async () => (await countStored(pipeline.end)) > stored + 50);
     first.resume();
     await until('the first hears that it has lost them', async () => (await lost(first)) > 0);
 
@@ -83,7 +83,7 @@ describe('kill -9 of a worker', () => {
   it('before the store has its events: another one stores them, once', async () => {
     const { pipeline, load, first, second } = await loaded();
     await second.stop();
-    const obstacle = await PostgresSession.open(pipeline.postgres, scratch);
+    const obstacle = await PostgresSession.open(pipeline.end, scratch);
     await obstacle.run('begin');
     await obstacle.run('lock table events in share mode');
     load.start();
@@ -92,7 +92,7 @@ describe('kill -9 of a worker', () => {
     // The server would go on with the statement of a client that is gone.
     await obstacle.terminateWorkers();
     await obstacle.run('rollback');
-    expect(await countStored(pipeline.postgres)).toBe(0);
+    expect(await countStored(pipeline.end)).toBe(0);
     expect((await pipeline.stats()).leases).toBeGreaterThan(0);
 
     await second.start();
@@ -108,7 +108,7 @@ describe('kill -9 of a worker', () => {
     // The store does what it is asked; its answers do not arrive.
     pipeline.links.workersToStore?.blackHole(['toClient']);
     await until('more is stored than the queue knows of', async () => {
-      const stored = await countStored(pipeline.postgres);
+      const stored = await countStored(pipeline.end);
       return stored > (await pipeline.stats()).processed;
     });
     await first.kill9();

@@ -2,7 +2,12 @@ import { FAULT_SEED } from '../harness/fault-scale';
 import { eventId } from '../harness/events-file';
 import { Load } from '../harness/load/load';
 import { Pipeline } from '../harness/pipeline';
-import { countStored, PostgresSession, untilWorkersWait } from '../harness/postgres-session';
+import {
+  countStored,
+  onStore,
+  PostgresSession,
+  untilWorkersWait,
+} from '../harness/postgres-session';
 import { Scratch } from '../harness/scratch';
 import { until } from '../harness/until';
 
@@ -24,7 +29,7 @@ async function start() {
 describe('a statement of PostgreSQL', () => {
   it('whose session an administrator ends is repeated: nothing lost, doubled or counted against an event', async () => {
     const { pipeline, load, worker } = await start();
-    const obstacle = await PostgresSession.open(pipeline.postgres, scratch);
+    const obstacle = await PostgresSession.open(pipeline.end, scratch);
     load.start();
     for (let round = 1; round <= 2; round++) {
       await obstacle.run('begin');
@@ -57,7 +62,7 @@ describe('a statement of PostgreSQL', () => {
   it('that another writer deadlocks with is repeated at once, and is no outage', async () => {
     const { pipeline, load, worker } = await start();
     const { postgres } = pipeline;
-    const other = await PostgresSession.open(postgres, scratch);
+    const other = await PostgresSession.open(pipeline.end, scratch);
     const insert = (n: number) =>
       other.run(
         `insert into events (id, type, occurred_at, received_at, body)
@@ -76,7 +81,8 @@ describe('a statement of PostgreSQL', () => {
     // Workers insert in the order of the ids, so it has this one and waits for the other.
     await insert(0);
     await other.run('rollback');
-    const [found] = await postgres.query<{ deadlocks: number }>(
+    const [found] = await onStore<{ deadlocks: number }>(
+      pipeline.end,
       'select deadlocks::int as deadlocks from pg_stat_database where datname = current_database()',
     );
     expect(await pipeline.violations(load, { queuedOnce: true, noneDead: true })).toEqual([]);
@@ -88,12 +94,13 @@ describe('a statement of PostgreSQL', () => {
   it('that refuses single events makes dead letters of those, and stores all others', async () => {
     const { pipeline, load, worker } = await start();
     const bad = [3, 4, 40, 333].map(eventId);
-    await pipeline.postgres.query(
+    await onStore(
+      pipeline.end,
       `alter table events add constraint refused_by_the_test
        check (id not in (${bad.map((id) => `'${id}'`).join(', ')}))`,
     );
     load.start();
-    await until('all of them came', async () => (await countStored(pipeline.postgres)) > 500);
+    await until('all of them came', async () => (await countStored(pipeline.end)) > 500);
     expect(await pipeline.violations(load, { queuedOnce: true, noneDead: false })).toEqual([]);
     expect((await pipeline.queue.deadIds()).toSorted()).toEqual(bad);
     expect(await worker.metric('pipeline_store_failures_total')).toBe(0);

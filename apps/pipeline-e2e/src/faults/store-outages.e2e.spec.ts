@@ -7,7 +7,7 @@ import { untilItWorks } from '../harness/kill-loop';
 import { Load } from '../harness/load/load';
 import { itNeeding, tmpfs, wholeSuite, type Need } from '../harness/machine-needs';
 import { Pipeline, type PipelineOptions } from '../harness/pipeline';
-import { PostgresSession } from '../harness/postgres-session';
+import { onStore, PostgresSession } from '../harness/postgres-session';
 import { Scratch } from '../harness/scratch';
 import { until } from '../harness/until';
 
@@ -71,8 +71,8 @@ const OUTAGES: readonly Outage[] = [
     what: 'somebody holds a lock on the table',
     needs: [wholeSuite],
     options: ON_POSTGRES,
-    async begin({ postgres }) {
-      const session = await PostgresSession.open(postgres, scratch);
+    async begin({ end }) {
+      const session = await PostgresSession.open(end, scratch);
       await session.run('begin');
       await session.run('lock table events in share mode');
       return () => session.run('rollback');
@@ -83,7 +83,7 @@ const OUTAGES: readonly Outage[] = [
     needs: [wholeSuite],
     // So that the test finds one for itself afterwards.
     options: { ...ON_POSTGRES, variables: { ...ON_POSTGRES.variables, STORE_CONNECTIONS: '1' } },
-    async begin({ postgres, links }) {
+    async begin({ postgres, end, links }) {
       const places = 5;
       links.workersToStore?.refuse();
       links.workersToStore?.resetAll();
@@ -92,7 +92,7 @@ const OUTAGES: readonly Outage[] = [
       });
       const sessions: PostgresSession[] = [];
       await until('every connection is taken', async () => {
-        sessions.push(await PostgresSession.open(postgres, scratch));
+        sessions.push(await PostgresSession.open(end, scratch));
         return sessions.length === places;
       });
       links.workersToStore?.pass();
@@ -103,25 +103,25 @@ const OUTAGES: readonly Outage[] = [
     what: 'the disk of PostgreSQL is full',
     needs: [wholeSuite, tmpfs],
     options: ON_POSTGRES,
-    async begin({ postgres }) {
+    async begin({ postgres, end }) {
       const folder = await scratch.folder();
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', folder]);
       // Lazily: what is open in it is open until the server ends.
       scratch.afterwards(() => execFileSync('umount', ['-l', folder]));
       const { uid, gid } = await stat(postgres.dir);
       await chown(folder, uid, gid);
-      await postgres.query(`create tablespace small location '${folder}'`);
-      await postgres.query('alter table events set tablespace small');
-      await postgres.query('create table filler (text text) tablespace small');
+      await onStore(end, `create tablespace small location '${folder}'`);
+      await onStore(end, 'alter table events set tablespace small');
+      await onStore(end, 'create table filler (text text) tablespace small');
       const fill = `insert into filler select repeat('x', 100) from generate_series(1, 50)`;
       await until('the disk is full', async () => {
-        const failure = await postgres.query(fill).then(
+        const failure = await onStore(end, fill).then(
           () => undefined,
           (error: unknown) => String(error),
         );
         return failure?.includes('No space left on device');
       });
-      return () => postgres.query('drop table filler');
+      return () => onStore(end, 'drop table filler');
     },
   },
   {

@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import type { PostgresServer } from '@event-pipeline/store/testing';
+import type { EventEnd } from './event-end';
 import type { Scratch } from './scratch';
 import { until } from './until';
 
@@ -7,8 +8,8 @@ import { until } from './until';
 export class PostgresSession {
   private constructor(private readonly client: Client) {}
 
-  static async open(postgres: PostgresServer, scratch: Scratch): Promise<PostgresSession> {
-    const client = new Client(postgres.url);
+  static async open({ storeUrl }: EventEnd, scratch: Scratch): Promise<PostgresSession> {
+    const client = new Client(storeUrl);
     // A server that is stopped ends it; whoever asks next hears of it.
     client.on('error', () => undefined);
     await client.connect();
@@ -41,10 +42,14 @@ export async function untilWorkersWait(postgres: PostgresServer): Promise<void> 
   await until('a worker waits for a lock', async () => (await postgres.query(waiting)).length > 0);
 }
 
+/** What a statement gives on the workers' database. */
+export async function onStore<R>({ postgres, storeUrl }: EventEnd, sql: string): Promise<R[]> {
+  if (postgres === undefined) throw new Error('this pipeline has no PostgreSQL');
+  return postgres.query<R>(sql, [], { url: storeUrl });
+}
+
 /** How many events are stored. */
-export async function countStored(postgres: PostgresServer): Promise<number> {
-  const [row] = await postgres.query<{ count: number }>(
-    'select count(*)::int as count from events',
-  );
+export async function countStored(end: EventEnd): Promise<number> {
+  const [row] = await onStore<{ count: number }>(end, 'select count(*)::int as count from events');
   return row?.count ?? 0;
 }

@@ -64,7 +64,7 @@ export class LeaseRun<E> {
       const waiting = this.handle(index++, delivery);
       if (waiting !== undefined) await waiting;
       this.now = this.parts.clock.monotonic();
-      if (this.now - this.lastTurn >= MAX_STRETCH_MS) await this.giveTurn();
+      if (this.isTurnDue()) await this.giveTurn();
     }
     for (const [entry, members] of this.groups) {
       const { call, retryPolicy } = entry;
@@ -184,6 +184,8 @@ export class LeaseRun<E> {
     } catch (thrown) {
       this.verdicts.threw(call, members, thrown);
     }
+    this.now = clock.monotonic();
+    if (this.isTurnDue()) await this.giveTurn();
   }
 
   private admit(entry: HandlerEntry<E>): Admission {
@@ -193,6 +195,10 @@ export class LeaseRun<E> {
   private logStart(event: E): void {
     const { codec, logger } = this.parts;
     logger.debug({}, `Processing event: ${codec.idOf(event)} of type ${codec.typeOf(event)}`);
+  }
+
+  private isTurnDue(): boolean {
+    return this.now - this.lastTurn >= MAX_STRETCH_MS;
   }
 
   private async giveTurn(): Promise<void> {

@@ -22,6 +22,7 @@ export function batchCalls<E>(
 ): readonly (readonly GroupMember<E>[])[] {
   const isAlone = ({ attempt }: GroupMember<E>) =>
     attempt > 1 && (attempt > ALONE_AFTER_FAILURES || attempt >= maxAttempts);
+  if (!members.some(isAlone)) return [members];
   const together = members.filter((member) => !isAlone(member));
   const alone = members.filter(isAlone).map((member) => [member]);
   return together.length > 0 ? [together, ...alone] : alone;

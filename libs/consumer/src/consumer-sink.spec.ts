@@ -142,6 +142,40 @@ describe('a sink that is out of reach', () => {
     expect(sink.calls.length - early).toBeLessThan(45);
   });
 
+  it('keeps the other loops from taking leases as long as one in hand asks', async () => {
+    const scene = new Scene();
+    await scene.put(1, 10);
+    const sink = new ScriptedSink();
+    sink.reachable = false;
+    const handled: number[] = [];
+    await scene.start(({ n }) => void handled.push(n), { sink, concurrency: 3 });
+    await scene.advance(1_000);
+    await scene.put(11, 40);
+    await scene.advance(LONG);
+    expect(handled).toEqual(range(1, 10));
+    expect(await scene.memory.stats(0)).toMatchObject({ leases: 1, pending: 30 });
+  });
+
+  it('is not what a sink is called whose answer the lease does not live to see', async () => {
+    const scene = new Scene();
+    await scene.put(1, 5);
+    const sink = new ScriptedSink(['silence']);
+    const outages: boolean[] = [];
+    let failures = 0;
+    const observer = {
+      onSinkOutage: (outOfReach: boolean) => void outages.push(outOfReach),
+      onStoreFailed: () => void failures++,
+    };
+    await scene.start(() => undefined, { sink, observer });
+    await scene.advance(0);
+    const [lease] = scene.queue.callsOf('receive')[0] as [{ leaseId: string }];
+    await scene.memory.release({ partition: 0, id: lease.leaseId, size: 5 });
+    await scene.advance(LEASE_MS);
+    expect(sink.signals[0]?.aborted).toBe(true);
+    expect({ outages, failures }).toEqual({ outages: [], failures: 0 });
+    await scene.expectLeft({ processed: 5 });
+  });
+
   it('counts as such when it does not answer', async () => {
     const scene = new Scene();
     await scene.put(1, 1);

@@ -174,6 +174,7 @@ export class Consumer<E> implements Component {
       else this.graceOver.signal.addEventListener('abort', wait, { once: true });
     });
     await Promise.race([this.ended, tooLate]);
+    this.handlers.close();
     signal.removeEventListener('abort', giveUp);
   }
 

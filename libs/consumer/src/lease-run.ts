@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Delivery, Lease } from '@event-pipeline/queue';
 import { batchCalls, failuresByIndex, type GroupMember } from './batch-group';
-import { CallVerdicts, type CallVerdictsParts } from './call-verdicts';
-import type { BatchHandler, HandlerContext, SingleHandler } from './event-handler';
+import { CallVerdicts, type Call, type CallVerdictsParts } from './call-verdicts';
+import type { BatchHandler, BatchResult, HandlerContext, SingleHandler } from './event-handler';
 import type { Admission } from './handler-breaker';
 import { HandlerCalls } from './handler-calls';
 import type { HandlerEntry, HandlerTable } from './handler-table';
@@ -42,7 +42,7 @@ export class LeaseRun<E> {
   private readonly debug: boolean;
   private context: HandlerContext;
   private lastTurn: number;
-  /** Read once an event, for the end of the last and the begin of the next. */
+  /** Read once a call, for the end of the last and the begin of the next. */
   private now: number;
 
   constructor(
@@ -51,7 +51,7 @@ export class LeaseRun<E> {
   ) {
     this.verdicts = new CallVerdicts(parts, work.lease, work.signal);
     this.debug = parts.logger.isDebug();
-    this.calls = new HandlerCalls(parts.clock, work.signal);
+    this.calls = new HandlerCalls(parts.handlers.watch, work.signal);
     this.context = { signal: this.calls.signal, attempt: 1, logger: parts.logger };
     this.now = this.lastTurn = parts.clock.monotonic();
   }
@@ -132,7 +132,9 @@ export class LeaseRun<E> {
         this.verdicts.succeeded(call, member);
         return undefined;
       }
-      return this.calls.limited(entry, returned).then(
+      return this.calls.limited(
+        call,
+        returned,
         () => this.verdicts.succeeded(call, member),
         (thrown: unknown) => this.verdicts.threw(call, [member], thrown),
       );
@@ -172,20 +174,42 @@ export class LeaseRun<E> {
     admission: Admission,
   ): Promise<void> {
     const { clock, logger } = this.parts;
-    const events = members.map(({ event }) => event);
+    const events: E[] = [];
+    const attempts: number[] = [];
+    for (const { event, attempt } of members) {
+      events.push(event);
+      attempts.push(attempt);
+    }
     if (this.debug) for (const event of events) this.logStart(event);
-    const call = { entry, admission, startedAt: clock.monotonic() };
-    const attempts = members.map(({ attempt }) => attempt);
+    const call = { entry, admission, startedAt: this.now };
     const context = { signal: this.calls.signal, attempts, logger };
     try {
       const returned = batch(events, context);
-      const answer = isThenable(returned) ? await this.calls.limited(entry, returned) : returned;
-      this.verdicts.answered(call, members, failuresByIndex(answer, events.length));
+      if (isThenable(returned)) {
+        await this.calls.limited(
+          call,
+          returned,
+          (answer) => this.answered(call, members, answer),
+          (thrown) => this.verdicts.threw(call, members, thrown),
+        );
+      } else {
+        this.answered(call, members, returned);
+      }
     } catch (thrown) {
       this.verdicts.threw(call, members, thrown);
     }
     this.now = clock.monotonic();
     if (this.isTurnDue()) await this.giveTurn();
+  }
+
+  private answered(call: Call<E>, members: readonly GroupMember<E>[], answer: BatchResult): void {
+    let errors: ReadonlyMap<number, unknown>;
+    try {
+      errors = failuresByIndex(answer, members.length);
+    } catch (thrown) {
+      return this.verdicts.threw(call, members, thrown);
+    }
+    this.verdicts.answered(call, members, errors);
   }
 
   private admit(entry: HandlerEntry<E>): Admission {

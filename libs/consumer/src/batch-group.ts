@@ -11,6 +11,11 @@ export interface GroupMember<E> {
   readonly attempt: number;
 }
 
+/** Whether it has never failed before. */
+export function isFresh({ attempt }: GroupMember<unknown>): boolean {
+  return attempt === 1;
+}
+
 /**
  * Which events a batch handler gets in one call: all of them, but those that have failed often or
  * are at their last attempt each alone. One event that makes the whole call fail would else take all

@@ -39,9 +39,9 @@ export interface ConsumerOptions<E> {
   readonly retryPolicy?: RetryPolicy;
   /**
    * Longest time of a call for one event, ms; ten times as long for a batch. For handlers that set
-   * nothing else; 0, as by default: no limit.
+   * nothing else; 0: no limit.
    */
-  readonly handlerTimeoutMs?: number;
+  readonly handlerTimeoutMs: number;
   /** Crashes after which an event that was alone in its lease becomes a dead letter. */
   readonly maxCrashes?: number;
 }
@@ -127,7 +127,7 @@ export class Consumer<E> implements Component {
       outage: this.outage,
       heartbeat: this.heartbeat,
     });
-    const { observer = {}, retryPolicy = DEFAULT_RETRY_POLICY, handlerTimeoutMs = 0 } = options;
+    const { observer = {}, retryPolicy = DEFAULT_RETRY_POLICY, handlerTimeoutMs } = options;
     const defaults = { retryPolicy, timeoutMs: handlerTimeoutMs };
     const tableParts = { clock, random, logger, observer };
     this.handlers = new HandlerTable(options.handlers, defaults, tableParts);

@@ -1,7 +1,7 @@
 import type { RetryPolicy } from '@event-pipeline/queue';
 import type { Clock, Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
-import { AbandonedCalls, MAX_ABANDONED_CALLS } from './abandoned-calls';
+import { AbandonedCalls } from './abandoned-calls';
 import { CallWatch } from './call-watch';
 import type { ConsumerObserver } from './consumer-observer';
 import {
@@ -39,8 +39,8 @@ export class HandlerEntry<E> {
   ) {}
 
   /** What is to be done with an event now: see {@link HandlerBreaker.admit}. */
-  admit(): Admission {
-    return this.abandoned.isFull ? 'defer' : this.breaker.admit();
+  admit(fresh: boolean): Admission {
+    return this.abandoned.isFull ? 'defer' : this.breaker.admit(fresh);
   }
 
   /** How long to put an event off that was not admitted. */
@@ -122,9 +122,9 @@ export class HandlerTable<E> {
         }
         observer.onHandlerPaused?.(name, paused);
       }),
-      new AbandonedCalls((held) => {
+      new AbandonedCalls((held, becameFull) => {
         observer.onAbandonedCalls?.(name, held);
-        if (held !== MAX_ABANDONED_CALLS) return;
+        if (!becameFull) return;
         logger.error(
           { handler: name, calls: held },
           'too many calls of a handler never ended; it gets no further events until some do',

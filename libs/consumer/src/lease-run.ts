@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Delivery, Lease } from '@event-pipeline/queue';
-import { batchCalls, failuresByIndex, type GroupMember } from './batch-group';
+import { batchCalls, failuresByIndex, isFresh, type GroupMember } from './batch-group';
 import { CallVerdicts, type Call, type CallVerdictsParts } from './call-verdicts';
 import type { BatchHandler, BatchResult, HandlerContext, SingleHandler } from './event-handler';
 import type { Admission } from './handler-breaker';
@@ -119,7 +119,7 @@ export class LeaseRun<E> {
     handle: SingleHandler<E>,
     member: GroupMember<E>,
   ): Promise<void> | undefined {
-    const admission = this.admit(entry);
+    const admission = this.admit(entry, isFresh(member));
     if (admission === 'defer') {
       this.verdicts.deferred(entry, [member]);
       return undefined;
@@ -159,11 +159,12 @@ export class LeaseRun<E> {
     members: readonly GroupMember<E>[],
   ): Promise<void> {
     if (this.isOver()) return;
-    const admission = this.admit(entry);
+    const admission = this.admit(entry, members.some(isFresh));
     if (admission === 'defer') return this.verdicts.deferred(entry, members);
     if (admission === 'run') return this.callBatch(entry, batch, members, admission);
-    const [first, ...others] = members;
-    if (first !== undefined) await this.callBatch(entry, batch, [first], admission);
+    const probe = members.find(isFresh) ?? members[0];
+    if (probe !== undefined) await this.callBatch(entry, batch, [probe], admission);
+    const others = members.filter((member) => member !== probe);
     if (others.length > 0) await this.handleBatch(entry, batch, others);
   }
 
@@ -212,8 +213,8 @@ export class LeaseRun<E> {
     this.verdicts.answered(call, members, errors);
   }
 
-  private admit(entry: HandlerEntry<E>): Admission {
-    return this.work.isolated ? 'run' : entry.admit();
+  private admit(entry: HandlerEntry<E>, fresh: boolean): Admission {
+    return this.work.isolated ? 'run' : entry.admit(fresh);
   }
 
   private logStart(event: E): void {

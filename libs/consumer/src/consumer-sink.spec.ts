@@ -65,6 +65,32 @@ describe('the sink of a consumer', () => {
     await scene.expectLeft({ processed: 1, dead: 2 });
   });
 
+  it('gets what is done when the grace ends while a handler still runs', async () => {
+    const scene = new Scene();
+    await scene.put(1, 5);
+    const sink = new ScriptedSink();
+    const hang = () => new Promise<void>(() => undefined);
+    const consumer = await scene.start(({ n }) => (n === 3 ? hang() : undefined), { sink });
+    await scene.advance(10);
+    await consumer.stop(AbortSignal.abort());
+    expect(sink.calls).toEqual([[1, 2]]);
+    await scene.expectLeft({ processed: 2, pending: 3 });
+  });
+
+  it('does not hold up a stop whose grace is over; what it does not answer for is given back', async () => {
+    const scene = new Scene();
+    await scene.put(1, 5);
+    const sink = new ScriptedSink(['silence']);
+    const hang = () => new Promise<void>(() => undefined);
+    const consumer = await scene.start(({ n }) => (n === 3 ? hang() : undefined), { sink });
+    await scene.advance(10);
+    const stopped = consumer.stop(AbortSignal.abort());
+    await scene.advance(499);
+    expect(sink.signals[0]?.aborted).toBe(true);
+    await stopped;
+    await scene.expectLeft({ pending: 5 });
+  });
+
   it('makes dead letters of what it refuses, and of nothing else', async () => {
     const scene = new Scene();
     await scene.put(1, 10);

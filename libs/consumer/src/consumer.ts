@@ -10,7 +10,7 @@ import { HandlerTable } from './handler-table';
 import { Heartbeat } from './heartbeat';
 import { IsolationGate } from './isolation-gate';
 import { LeaseReceiver, type Receipt } from './lease-receiver';
-import { LeaseWork } from './lease-work';
+import { FINAL_SETTLE_MS, LeaseWork } from './lease-work';
 import { PartitionRota } from './partition-rota';
 import { QueueOutage } from './queue-outage';
 import { RateLimitedWarning } from './rate-limited-warning';
@@ -47,8 +47,6 @@ export interface ConsumerOptions<E> {
 }
 
 const DEFAULT_MAX_CRASHES = 3;
-/** How long {@link Consumer.stop} still waits, once the grace is over, for leases to be settled. */
-const FINAL_SETTLE_MS = 500;
 /** Without a lease in hand the loops turn every few seconds, whatever the queue does. */
 const STALLED_AFTER_MS = 60_000;
 const PAUSE_AFTER_FAILURE_MS = 1_000;

@@ -8,7 +8,8 @@ export const MAX_ABANDONED_CALLS = 32;
 export class AbandonedCalls {
   private held = 0;
 
-  constructor(private readonly onChange: (held: number) => void) {}
+  /** @param onChange told after each change; `becameFull` where that made it too many */
+  constructor(private readonly onChange: (held: number, becameFull: boolean) => void) {}
 
   get count(): number {
     return this.held;
@@ -20,8 +21,9 @@ export class AbandonedCalls {
 
   /** @param call what it comes to changes nothing any more, be it an error */
   add(call: Promise<unknown>): void {
-    this.onChange(++this.held);
-    const ended = () => this.onChange(--this.held);
+    this.held++;
+    this.onChange(this.held, this.held === MAX_ABANDONED_CALLS);
+    const ended = () => this.onChange(--this.held, false);
     call.then(ended, ended);
   }
 }

@@ -11,6 +11,11 @@ export interface GroupMember<E> {
   readonly attempt: number;
 }
 
+/** Whether it has never failed before. */
+export function isFresh({ attempt }: GroupMember<unknown>): boolean {
+  return attempt === 1;
+}
+
 /**
  * Which events a batch handler gets in one call: all of them, but those that have failed often or
  * are at their last attempt each alone. One event that makes the whole call fail would else take all
@@ -22,6 +27,7 @@ export function batchCalls<E>(
 ): readonly (readonly GroupMember<E>[])[] {
   const isAlone = ({ attempt }: GroupMember<E>) =>
     attempt > 1 && (attempt > ALONE_AFTER_FAILURES || attempt >= maxAttempts);
+  if (!members.some(isAlone)) return [members];
   const together = members.filter((member) => !isAlone(member));
   const alone = members.filter(isAlone).map((member) => [member]);
   return together.length > 0 ? [together, ...alone] : alone;

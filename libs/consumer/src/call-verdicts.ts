@@ -1,7 +1,7 @@
 import type { Clock, Random } from '@event-pipeline/runtime';
 import type { Delivery, Lease, SettleException } from '@event-pipeline/queue';
 import type { Logger } from '@event-pipeline/telemetry';
-import type { GroupMember } from './batch-group';
+import { isFresh, type GroupMember } from './batch-group';
 import { failureOutcome, isPermanent } from './delivery-outcome';
 import { errorText } from './error-text';
 import type { EventCodec } from './event-codec';
@@ -94,7 +94,7 @@ export class CallVerdicts<E> {
   ): void {
     if (errors.every(isPermanent)) return entry.breaker.undecided(admission);
     entry.breaker.failed(admission, {
-      fresh: members.some(({ attempt }) => attempt === 1),
+      fresh: members.some(isFresh),
       timedOut: errors[0] instanceof HandlerTimeoutError,
       ms: this.parts.clock.monotonic() - startedAt,
     });

@@ -1,58 +1,71 @@
 import type { Clock } from '@event-pipeline/runtime';
 
-/** Saves the making of an exception with its stack for each lease. */
+/** Saves the making of an exception with its stack for each timer. */
 const STOPPED = 'stopped';
+/** Timers of Node end at once where they are set for longer than 2^31 - 1 ms. */
+const MAX_SLEEP_MS = 2 ** 31 - 1;
 
-interface Watched {
+/** Calls of which at most one runs at a time. */
+export interface WatchedCalls {
+  /** Monotonic time at which the running call is late; Infinity while none runs. */
   readonly deadline: number;
-  readonly onLate: () => void;
+  /** The deadline has passed. It is another one when this returns. Must not throw. */
+  late(): void;
 }
 
 /**
- * A time limit for calls that follow one another. One timer serves many short calls, so that a call
- * costs no timer of its own.
+ * The time limits of all calls of a consumer, by one timer. It rings at the earliest deadline that
+ * it knew of when it was set, looks who is late by then, and is set for the next deadline. Nobody
+ * stops it when a call ends in time, so a call costs no timer of its own, nor does a lease.
  */
 export class CallWatch {
-  private current: Watched | undefined;
-  private timer: { readonly at: number; readonly stop: AbortController } | undefined;
+  private readonly watched = new Set<WatchedCalls>();
+  private timer: AbortController | undefined;
+  private ringsAt = Infinity;
+  private closed = false;
 
   constructor(private readonly clock: Clock) {}
 
-  /** Calls `onLate` after the limit, unless {@link end} is called first with what this returns. */
-  begin(limitMs: number, onLate: () => void): Watched {
-    const watched = { deadline: this.clock.monotonic() + limitMs, onLate };
-    this.current = watched;
-    if (this.timer === undefined || this.timer.at > watched.deadline)
-      this.setTimer(watched.deadline);
-    return watched;
+  add(calls: WatchedCalls): void {
+    this.watched.add(calls);
   }
 
-  end(watched: Watched): void {
-    if (this.current === watched) this.current = undefined;
+  remove(calls: WatchedCalls): void {
+    this.watched.delete(calls);
   }
 
-  /** Ends the timer. */
+  /** To be called when one of the watched has a new deadline. */
+  expect(deadline: number): void {
+    if (deadline < this.ringsAt) this.setTimer(deadline);
+  }
+
+  /** Ends the timer: nobody is told any more. Final. */
   close(): void {
-    this.current = undefined;
-    this.timer?.stop.abort(STOPPED);
-    this.timer = undefined;
+    this.closed = true;
+    this.timer?.abort(STOPPED);
+    this.watched.clear();
   }
 
   private setTimer(at: number): void {
-    this.timer?.stop.abort(STOPPED);
-    const stop = new AbortController();
-    this.timer = { at, stop };
-    void this.clock.sleep(at - this.clock.monotonic(), stop.signal).then(() => {
-      if (!stop.signal.aborted) this.ring();
+    if (this.closed) return;
+    this.timer?.abort(STOPPED);
+    const timer = new AbortController();
+    this.timer = timer;
+    this.ringsAt = at;
+    const ms = Math.max(0, at - this.clock.monotonic());
+    void this.clock.sleep(Math.min(ms, MAX_SLEEP_MS), timer.signal).then(() => {
+      if (!timer.signal.aborted) this.ring();
     });
   }
 
   private ring(): void {
-    this.timer = undefined;
-    const { current } = this;
-    if (current === undefined) return;
-    if (this.clock.monotonic() < current.deadline) return this.setTimer(current.deadline);
-    this.current = undefined;
-    current.onLate();
+    this.ringsAt = Infinity;
+    const now = this.clock.monotonic();
+    let next = Infinity;
+    for (const calls of this.watched) {
+      if (calls.deadline <= now) calls.late();
+      next = Math.min(next, calls.deadline);
+    }
+    this.expect(next);
   }
 }

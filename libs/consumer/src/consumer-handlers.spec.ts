@@ -45,6 +45,22 @@ describe('a handler that hangs', () => {
     expect(await scene.memory.stats(0)).toMatchObject({ processed: 4, delayed: 1, retried: 1 });
   });
 
+  it('is paused sooner than one that fails at once', async () => {
+    const scene = new Scene();
+    await scene.put(1, 10);
+    let calls = 0;
+    const hang = () => {
+      calls++;
+      return forever();
+    };
+    await scene.start(hang, limited);
+    await scene.advance(4 * LIMIT_MS - 1);
+    expect(scene.messagesAt('warn')).not.toContain(PAUSED);
+    await scene.advance(1);
+    expect(scene.messagesAt('warn')).toContain(PAUSED);
+    expect(calls).toBe(4);
+  });
+
   it('ends in the dead letters with an error that says so', async () => {
     const scene = new Scene();
     await scene.put(1, 1);
@@ -92,6 +108,38 @@ describe('a handler that hangs', () => {
     const dead = scene.memory.deadLettersIn().map(({ body }) => body);
     expect(dead).toEqual(['{"n":1}', '{"n":2}']);
     await scene.expectLeft({ processed: 1, dead: 2 });
+  });
+
+  it('is abandoned at its own limit, whatever runs beside it', async () => {
+    const scene = new Scene();
+    await scene.put(1, 2);
+    const ends: [string, number][] = [];
+    const hang =
+      (name: string) =>
+      (_: Numbered, { signal }: HandlerContext) => {
+        signal.addEventListener('abort', () => ends.push([name, scene.clock.monotonic()]));
+        return forever();
+      };
+    await scene.start(() => undefined, {
+      ...limited,
+      ...handlers(hang('odd'), { handle: hang('even'), timeoutMs: 1_000 }),
+      concurrency: 2,
+      batchSize: 1,
+    });
+    await scene.advance(LIMIT_MS);
+    expect(ends[0]).toEqual(['even', 1_000]);
+    expect(ends).toContainEqual(['odd', LIMIT_MS]);
+  });
+
+  it('leaves no timer behind when the consumer has stopped', async () => {
+    const scene = new Scene();
+    await scene.put(1, 1);
+    const consumer = await scene.start(forever, limited);
+    await scene.advance(0);
+    const stopped = consumer.stop(AbortSignal.abort());
+    await scene.advance(1_000);
+    await stopped;
+    expect(scene.clock.sleeping).toBe(0);
   });
 
   it('has as much time as it says itself, and ten times as much for a batch', async () => {

@@ -37,8 +37,7 @@ export interface StoredEvents {
 
 /**
  * Told what happens in a consumer; how metrics are kept without the consumer knowing of them.
- * Called once a lease or
- * more rarely, never once an event. Must not throw.
+ * Called once a lease or more rarely, never once an event. Must not throw.
  */
 export interface ConsumerObserver<E> {
   onLease?(lease: ObservedLease): void;

@@ -65,6 +65,32 @@ describe('the sink of a consumer', () => {
     await scene.expectLeft({ processed: 1, dead: 2 });
   });
 
+  it('gets what is done when the grace ends while a handler still runs', async () => {
+    const scene = new Scene();
+    await scene.put(1, 5);
+    const sink = new ScriptedSink();
+    const hang = () => new Promise<void>(() => undefined);
+    const consumer = await scene.start(({ n }) => (n === 3 ? hang() : undefined), { sink });
+    await scene.advance(10);
+    await consumer.stop(AbortSignal.abort());
+    expect(sink.calls).toEqual([[1, 2]]);
+    await scene.expectLeft({ processed: 2, pending: 3 });
+  });
+
+  it('does not hold up a stop whose grace is over; what it does not answer for is given back', async () => {
+    const scene = new Scene();
+    await scene.put(1, 5);
+    const sink = new ScriptedSink(['silence']);
+    const hang = () => new Promise<void>(() => undefined);
+    const consumer = await scene.start(({ n }) => (n === 3 ? hang() : undefined), { sink });
+    await scene.advance(10);
+    const stopped = consumer.stop(AbortSignal.abort());
+    await scene.advance(499);
+    expect(sink.signals[0]?.aborted).toBe(true);
+    await stopped;
+    await scene.expectLeft({ pending: 5 });
+  });
+
   it('makes dead letters of what it refuses, and of nothing else', async () => {
     const scene = new Scene();
     await scene.put(1, 10);
@@ -140,6 +166,40 @@ describe('a sink that is out of reach', () => {
     await scene.advance(100_000);
     expect(sink.calls.length - early).toBeGreaterThan(20);
     expect(sink.calls.length - early).toBeLessThan(45);
+  });
+
+  it('keeps the other loops from taking leases as long as one in hand asks', async () => {
+    const scene = new Scene();
+    await scene.put(1, 10);
+    const sink = new ScriptedSink();
+    sink.reachable = false;
+    const handled: number[] = [];
+    await scene.start(({ n }) => void handled.push(n), { sink, concurrency: 3 });
+    await scene.advance(1_000);
+    await scene.put(11, 40);
+    await scene.advance(LONG);
+    expect(handled).toEqual(range(1, 10));
+    expect(await scene.memory.stats(0)).toMatchObject({ leases: 1, pending: 30 });
+  });
+
+  it('is not what a sink is called whose answer the lease does not live to see', async () => {
+    const scene = new Scene();
+    await scene.put(1, 5);
+    const sink = new ScriptedSink(['silence']);
+    const outages: boolean[] = [];
+    let failures = 0;
+    const observer = {
+      onSinkOutage: (outOfReach: boolean) => void outages.push(outOfReach),
+      onStoreFailed: () => void failures++,
+    };
+    await scene.start(() => undefined, { sink, observer });
+    await scene.advance(0);
+    const [lease] = scene.queue.callsOf('receive')[0] as [{ leaseId: string }];
+    await scene.memory.release({ partition: 0, id: lease.leaseId, size: 5 });
+    await scene.advance(LEASE_MS);
+    expect(sink.signals[0]?.aborted).toBe(true);
+    expect({ outages, failures }).toEqual({ outages: [], failures: 0 });
+    await scene.expectLeft({ processed: 5 });
   });
 
   it('counts as such when it does not answer', async () => {

@@ -10,7 +10,7 @@ import { HandlerTable } from './handler-table';
 import { Heartbeat } from './heartbeat';
 import { IsolationGate } from './isolation-gate';
 import { LeaseReceiver, type Receipt } from './lease-receiver';
-import { LeaseWork } from './lease-work';
+import { FINAL_SETTLE_MS, LeaseWork } from './lease-work';
 import { PartitionRota } from './partition-rota';
 import { QueueOutage } from './queue-outage';
 import { RateLimitedWarning } from './rate-limited-warning';
@@ -39,16 +39,14 @@ export interface ConsumerOptions<E> {
   readonly retryPolicy?: RetryPolicy;
   /**
    * Longest time of a call for one event, ms; ten times as long for a batch. For handlers that set
-   * nothing else; 0, as by default: no limit.
+   * nothing else; 0: no limit.
    */
-  readonly handlerTimeoutMs?: number;
+  readonly handlerTimeoutMs: number;
   /** Crashes after which an event that was alone in its lease becomes a dead letter. */
   readonly maxCrashes?: number;
 }
 
 const DEFAULT_MAX_CRASHES = 3;
-/** How long {@link Consumer.stop} still waits, once the grace is over, for leases to be settled. */
-const FINAL_SETTLE_MS = 500;
 /** Without a lease in hand the loops turn every few seconds, whatever the queue does. */
 const STALLED_AFTER_MS = 60_000;
 const PAUSE_AFTER_FAILURE_MS = 1_000;
@@ -127,7 +125,7 @@ export class Consumer<E> implements Component {
       outage: this.outage,
       heartbeat: this.heartbeat,
     });
-    const { observer = {}, retryPolicy = DEFAULT_RETRY_POLICY, handlerTimeoutMs = 0 } = options;
+    const { observer = {}, retryPolicy = DEFAULT_RETRY_POLICY, handlerTimeoutMs } = options;
     const defaults = { retryPolicy, timeoutMs: handlerTimeoutMs };
     const tableParts = { clock, random, logger, observer };
     this.handlers = new HandlerTable(options.handlers, defaults, tableParts);
@@ -174,6 +172,7 @@ export class Consumer<E> implements Component {
       else this.graceOver.signal.addEventListener('abort', wait, { once: true });
     });
     await Promise.race([this.ended, tooLate]);
+    this.handlers.close();
     signal.removeEventListener('abort', giveUp);
   }
 

@@ -62,8 +62,11 @@ export interface HandlerFailure {
 export interface HandlerContext {
   /**
    * Aborts when the work has become pointless: the lease was lost, so another worker may have the
-   * event, the call took too long, or the worker shuts down and its grace is over. What is returned after that is not
-   * counted as done. Hand it to whatever waits.
+   * event, the call took too long, or the worker shuts down and its grace is over. What is returned
+   * after that is not counted as done. Hand it to whatever waits.
+   *
+   * The calls of one lease share it, so what listens to it should stop listening when it is done:
+   * listeners left behind stay until the lease ends, and hear of the abort of a later call.
    */
   readonly signal: AbortSignal;
   /** 1 the first time, one more after each failure. */

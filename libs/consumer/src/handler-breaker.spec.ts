@@ -13,12 +13,12 @@ function setUp(seed = 1) {
     changes.push(paused),
   );
   const fail = (times: number, call = fresh) => {
-    for (let n = 0; n < times; n++) breaker.failed(breaker.admit(), call);
+    for (let n = 0; n < times; n++) breaker.failed(breaker.admit(true), call);
   };
   /** Waits until an event is admitted; how long that took, to a tenth of a second. */
-  const untilProbe = async () => {
+  const untilProbe = async (isFresh = true) => {
     for (let ms = 0; ; ms += 100) {
-      if (breaker.admit() === 'probe') return ms;
+      if (breaker.admit(isFresh) === 'probe') return ms;
       await clock.advance(100);
     }
   };
@@ -29,12 +29,12 @@ describe('a handler that keeps failing', () => {
   it('is paused by failures in a row, and tries single events', async () => {
     const { breaker, changes, fail, untilProbe } = setUp();
     fail(FAILURES_TO_PAUSE - 1);
-    expect(breaker.admit()).toBe('run');
+    expect(breaker.admit(true)).toBe('run');
     fail(1);
     expect(changes).toEqual([true]);
-    expect(breaker.admit()).toBe('defer');
+    expect(breaker.admit(true)).toBe('defer');
     await untilProbe();
-    expect(breaker.admit()).toBe('defer');
+    expect(breaker.admit(true)).toBe('defer');
   });
 
   it('goes on at the first event that succeeds', async () => {
@@ -42,10 +42,10 @@ describe('a handler that keeps failing', () => {
     fail(FAILURES_TO_PAUSE);
     await untilProbe();
     breaker.succeeded('probe');
-    expect(breaker.admit()).toBe('run');
+    expect(breaker.admit(true)).toBe('run');
     expect(changes).toEqual([true, false]);
     fail(FAILURES_TO_PAUSE - 1);
-    expect(breaker.admit()).toBe('run');
+    expect(breaker.admit(true)).toBe('run');
   });
 
   it('tries less and less often, but at least every 15 s', async () => {
@@ -74,7 +74,27 @@ describe('a handler that keeps failing', () => {
     fail(FAILURES_TO_PAUSE);
     await untilProbe();
     breaker.undecided('probe');
-    expect(breaker.admit()).toBe('probe');
+    expect(breaker.admit(true)).toBe('probe');
+  });
+
+  it('tries an event that failed before only where no fresh one comes for as long as the pause', async () => {
+    const { breaker, clock, fail, untilProbe } = setUp();
+    fail(FAILURES_TO_PAUSE);
+    await clock.advance(1_000);
+    expect(breaker.admit(false)).toBe('defer');
+    expect(breaker.admit(true)).toBe('probe');
+    breaker.undecided('probe');
+    expect(await untilProbe(false)).toBeLessThanOrEqual(1_000);
+  });
+
+  it('tries a fresh event within 15 s, however many others have failed in the pause', async () => {
+    const { breaker, fail, untilProbe } = setUp();
+    fail(FAILURES_TO_PAUSE);
+    for (let n = 0; n < 20; n++) {
+      await untilProbe(false);
+      breaker.failed('probe', again);
+    }
+    expect(await untilProbe(true)).toBeLessThanOrEqual(15_000);
   });
 
   it('is not paused for longer by calls that began before the pause', async () => {
@@ -90,7 +110,7 @@ describe('a handler that works', () => {
     const { breaker, changes, fail } = setUp();
     for (let n = 0; n < 100; n++) {
       fail(FAILURES_TO_PAUSE - 1);
-      breaker.succeeded(breaker.admit());
+      breaker.succeeded(breaker.admit(true));
     }
     expect(changes).toEqual([]);
   });
@@ -118,7 +138,7 @@ describe('the delay of a deferred event', () => {
         expect(delay).toBeGreaterThan(0);
         expect(delay).toBeLessThanOrEqual(30_000);
         await clock.advance(delay);
-        expect(breaker.admit()).toBe('probe');
+        expect(breaker.admit(true)).toBe('probe');
       }),
       { numRuns: 50 },
     );

@@ -25,9 +25,13 @@ export interface FailedCall {
  * attempts of its events on a fault of its own: they are deferred, and single ones are tried with
  * growing pauses. The first that succeeds ends it.
  *
- * An event that failed before says nothing new about its handler, so it does not count towards the
- * pause: a few bad events that come again and again do not stop their healthy neighbours. Nor does
- * an error that calls itself permanent: that is the event's fault.
+ * An event that failed before says little about its handler, so it does not count towards a pause:
+ * a few bad events that come again and again do not stop their healthy neighbours. For the same
+ * reason it is tried in a pause only where no fresh one has come for as long as the pause; what is
+ * deferred comes again within that time. Such a try that fails does make the pause longer, as there
+ * is nothing better to go by and each one spends an attempt; that keeps no fresh event waiting beyond
+ * the next pause, which is bounded. An error that calls itself permanent says nothing at all: that is
+ * the event's fault.
  */
 export class HandlerBreaker {
   private failures = 0;
@@ -43,10 +47,15 @@ export class HandlerBreaker {
     private readonly onChange: (paused: boolean, ms: number) => void,
   ) {}
 
-  /** What is to be done with an event now. After `run` and `probe` one of the methods below is due. */
-  admit(): Admission {
+  /**
+   * What is to be done with an event now. After `run` and `probe` one of the methods below is due.
+   *
+   * @param fresh whether it never failed before
+   */
+  admit(fresh: boolean): Admission {
     if (this.pausedSince === undefined) return 'run';
-    if (this.probing || this.clock.monotonic() < this.probeAt) return 'defer';
+    const from = fresh ? this.probeAt : this.probeAt + this.pauseMs;
+    if (this.probing || this.clock.monotonic() < from) return 'defer';
     this.probing = true;
     return 'probe';
   }

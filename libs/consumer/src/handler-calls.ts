@@ -1,7 +1,17 @@
-import type { Clock } from '@event-pipeline/runtime';
-import { CallWatch } from './call-watch';
+import { setMaxListeners } from 'node:events';
+import type { Call } from './call-verdicts';
+import type { CallWatch, WatchedCalls } from './call-watch';
 import { HandlerTimeoutError } from './handler-errors';
 import type { HandlerEntry } from './handler-table';
+
+/** A call that is waited for. */
+interface RunningCall<E> {
+  readonly entry: HandlerEntry<E>;
+  readonly returned: Promise<unknown>;
+  readonly failed: (error: unknown) => void;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
 
 /**
  * The calls of handlers for one lease, one after another, each with the time limit of its handler.
@@ -10,18 +20,21 @@ import type { HandlerEntry } from './handler-table';
  * gets a fresh one. So a call costs no signal of its own; what an earlier handler left running in
  * the background is told to stop together with the abandoned one.
  */
-export class HandlerCalls<E> {
-  private readonly watch: CallWatch;
-  private aborter = new AbortController();
+export class HandlerCalls<E> implements WatchedCalls {
+  /** See {@link WatchedCalls}. */
+  deadline = Infinity;
+
+  private running: RunningCall<E> | undefined;
+  private aborter = newAborter();
   private current = this.aborter.signal;
   private readonly forward = () => this.aborter.abort(this.leaseSignal.reason);
 
   /** @param leaseSignal aborts every call */
   constructor(
-    clock: Clock,
+    private readonly watch: CallWatch,
     private readonly leaseSignal: AbortSignal,
   ) {
-    this.watch = new CallWatch(clock);
+    watch.add(this);
     leaseSignal.addEventListener('abort', this.forward, { once: true });
     if (leaseSignal.aborted) this.forward();
   }
@@ -32,38 +45,67 @@ export class HandlerCalls<E> {
   }
 
   /**
-   * What the handler's promise comes to, or a rejection with a {@link HandlerTimeoutError} when that
-   * takes too long. A handler that keeps the event loop busy cannot be abandoned.
+   * Waits for what a handler returned, and calls the one or the other with what it comes to:
+   * `failed` with a {@link HandlerTimeoutError} when it takes longer, from the start of the call,
+   * than the handler may. A handler that keeps the event loop busy cannot be abandoned.
+   *
+   * Resolves right after that; rejects with what they throw.
    */
-  limited<T>(entry: HandlerEntry<E>, returned: PromiseLike<T>): Promise<T> {
-    const call = Promise.resolve(returned);
-    if (entry.timeoutMs === 0) return call;
+  limited<T>(
+    { entry, startedAt }: Pick<Call<E>, 'entry' | 'startedAt'>,
+    returnedByHandler: PromiseLike<T>,
+    succeeded: (value: T) => void,
+    failed: (error: unknown) => void,
+  ): Promise<void> {
+    const returned = Promise.resolve(returnedByHandler);
+    if (entry.timeoutMs === 0) return returned.then(succeeded, failed);
     return new Promise((resolve, reject) => {
-      const watched = this.watch.begin(entry.timeoutMs, () => {
-        const error = new HandlerTimeoutError(entry.timeoutMs);
-        const { aborter } = this;
-        if (!this.leaseSignal.aborted) this.aborter = new AbortController();
-        this.current = this.aborter.signal;
-        entry.abandoned.add(call);
-        reject(error);
-        aborter.abort(error);
-      });
-      call.then(
-        (value) => {
-          this.watch.end(watched);
-          resolve(value);
-        },
-        (error: unknown) => {
-          this.watch.end(watched);
-          reject(error);
-        },
+      const running = { entry, returned, failed, resolve, reject };
+      this.running = running;
+      this.deadline = startedAt + entry.timeoutMs;
+      this.watch.expect(this.deadline);
+      void returned.then(
+        (value) => this.end(running, succeeded, value),
+        (error: unknown) => this.end(running, failed, error),
       );
     });
   }
 
+  /** The running call has not ended in time: it is abandoned. */
+  late(): void {
+    const { running, aborter } = this;
+    if (running === undefined) return;
+    const error = new HandlerTimeoutError(running.entry.timeoutMs);
+    if (!this.leaseSignal.aborted) this.aborter = newAborter();
+    this.current = this.aborter.signal;
+    running.entry.abandoned.add(running.returned);
+    this.end(running, running.failed, error);
+    aborter.abort(error);
+  }
+
   /** To be called when no call is left that is waited for. */
   close(): void {
-    this.watch.close();
+    this.watch.remove(this);
     this.leaseSignal.removeEventListener('abort', this.forward);
   }
+
+  /** What an abandoned call comes to changes nothing. */
+  private end<T>(running: RunningCall<E>, verdict: (what: T) => void, what: T): void {
+    if (this.running !== running) return;
+    this.running = undefined;
+    this.deadline = Infinity;
+    try {
+      verdict(what);
+      running.resolve();
+    } catch (error) {
+      running.reject(error);
+    }
+  }
+}
+
+/** Many calls may listen to one signal: no leak, whatever Node's warning says above ten. */
+function newAborter(): AbortController {
+  const aborter = new AbortController();
+  setMaxListeners(0, aborter.signal);
+  return aborter;
 }

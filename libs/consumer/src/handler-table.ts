@@ -1,7 +1,8 @@
 import type { RetryPolicy } from '@event-pipeline/queue';
 import type { Clock, Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
-import { AbandonedCalls, MAX_ABANDONED_CALLS } from './abandoned-calls';
+import { AbandonedCalls } from './abandoned-calls';
+import { CallWatch } from './call-watch';
 import type { ConsumerObserver } from './consumer-observer';
 import {
   DEFAULT_HANDLER,
@@ -38,8 +39,8 @@ export class HandlerEntry<E> {
   ) {}
 
   /** What is to be done with an event now: see {@link HandlerBreaker.admit}. */
-  admit(): Admission {
-    return this.abandoned.isFull ? 'defer' : this.breaker.admit();
+  admit(fresh: boolean): Admission {
+    return this.abandoned.isFull ? 'defer' : this.breaker.admit(fresh);
   }
 
   /** How long to put an event off that was not admitted. */
@@ -63,6 +64,9 @@ export interface HandlerTableParts<E> {
 
 /** The handlers of a consumer by event type, settings and defaults put together. */
 export class HandlerTable<E> {
+  /** Of the calls of all leases. */
+  readonly watch: CallWatch;
+
   private readonly entries = new Map<string, HandlerEntry<E>>();
 
   constructor(
@@ -70,6 +74,7 @@ export class HandlerTable<E> {
     private readonly defaults: HandlerDefaults,
     private readonly parts: HandlerTableParts<E>,
   ) {
+    this.watch = new CallWatch(parts.clock);
     for (const [name, handler] of handlers) this.entries.set(name, this.entryOf(name, handler));
   }
 
@@ -86,6 +91,11 @@ export class HandlerTable<E> {
       }
     }
     return undefined;
+  }
+
+  /** To be called when no handler is waited for any more. */
+  close(): void {
+    this.watch.close();
   }
 
   private entryOf(name: string, handler: EventHandler<E>): HandlerEntry<E> {
@@ -112,9 +122,9 @@ export class HandlerTable<E> {
         }
         observer.onHandlerPaused?.(name, paused);
       }),
-      new AbandonedCalls((held) => {
+      new AbandonedCalls((held, becameFull) => {
         observer.onAbandonedCalls?.(name, held);
-        if (held !== MAX_ABANDONED_CALLS) return;
+        if (!becameFull) return;
         logger.error(
           { handler: name, calls: held },
           'too many calls of a handler never ended; it gets no further events until some do',

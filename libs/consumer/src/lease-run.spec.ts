@@ -4,6 +4,7 @@ import type { Delivery, RetryPolicy } from '@event-pipeline/queue';
 import type { EventHandler } from './event-handler';
 import { HandlerTable } from './handler-table';
 import { LeaseRun } from './lease-run';
+import { range } from './testing/consumer-scene';
 
 interface Sample {
   readonly id: string;
@@ -236,6 +237,21 @@ describe('handlers of the batch form', () => {
       given,
     );
     expect(attempts).toEqual([2, 1]);
+  });
+
+  it('let the event loop turn between calls when they keep it busy for long', async () => {
+    const log: string[] = [];
+    let busyMs = 0;
+    const batch = (events: readonly Sample[]) => {
+      log.push(...idsOf(events));
+      busyMs += 10;
+    };
+    const given = range(1, 6).map((id) => delivered(`{"id":"${id}","type":"a"}`, 2));
+    const { run, clock } = setUp({ a: { batch } }, given);
+    jest.spyOn(clock, 'monotonic').mockImplementation(() => busyMs);
+    setImmediate(() => log.push('a turn'));
+    await run.run();
+    expect(log).toEqual(['1', '2', 'a turn', '3', '4', '5', '6']);
   });
 
   it('name the events that failed; the others are done', async () => {

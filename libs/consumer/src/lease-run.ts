@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Delivery, Lease } from '@event-pipeline/queue';
-import { batchCalls, failuresByIndex, type GroupMember } from './batch-group';
-import { CallVerdicts, type CallVerdictsParts } from './call-verdicts';
-import type { BatchHandler, HandlerContext, SingleHandler } from './event-handler';
+import { batchCalls, failuresByIndex, isFresh, type GroupMember } from './batch-group';
+import { CallVerdicts, type Call, type CallVerdictsParts } from './call-verdicts';
+import type { BatchHandler, BatchResult, HandlerContext, SingleHandler } from './event-handler';
 import type { Admission } from './handler-breaker';
 import { HandlerCalls } from './handler-calls';
 import type { HandlerEntry, HandlerTable } from './handler-table';
@@ -42,7 +42,7 @@ export class LeaseRun<E> {
   private readonly debug: boolean;
   private context: HandlerContext;
   private lastTurn: number;
-  /** Read once an event, for the end of the last and the begin of the next. */
+  /** Read once a call, for the end of the last and the begin of the next. */
   private now: number;
 
   constructor(
@@ -51,7 +51,7 @@ export class LeaseRun<E> {
   ) {
     this.verdicts = new CallVerdicts(parts, work.lease, work.signal);
     this.debug = parts.logger.isDebug();
-    this.calls = new HandlerCalls(parts.clock, work.signal);
+    this.calls = new HandlerCalls(parts.handlers.watch, work.signal);
     this.context = { signal: this.calls.signal, attempt: 1, logger: parts.logger };
     this.now = this.lastTurn = parts.clock.monotonic();
   }
@@ -64,7 +64,7 @@ export class LeaseRun<E> {
       const waiting = this.handle(index++, delivery);
       if (waiting !== undefined) await waiting;
       this.now = this.parts.clock.monotonic();
-      if (this.now - this.lastTurn >= MAX_STRETCH_MS) await this.giveTurn();
+      if (this.isTurnDue()) await this.giveTurn();
     }
     for (const [entry, members] of this.groups) {
       const { call, retryPolicy } = entry;
@@ -119,7 +119,7 @@ export class LeaseRun<E> {
     handle: SingleHandler<E>,
     member: GroupMember<E>,
   ): Promise<void> | undefined {
-    const admission = this.admit(entry);
+    const admission = this.admit(entry, isFresh(member));
     if (admission === 'defer') {
       this.verdicts.deferred(entry, [member]);
       return undefined;
@@ -132,7 +132,9 @@ export class LeaseRun<E> {
         this.verdicts.succeeded(call, member);
         return undefined;
       }
-      return this.calls.limited(entry, returned).then(
+      return this.calls.limited(
+        call,
+        returned,
         () => this.verdicts.succeeded(call, member),
         (thrown: unknown) => this.verdicts.threw(call, [member], thrown),
       );
@@ -157,11 +159,12 @@ export class LeaseRun<E> {
     members: readonly GroupMember<E>[],
   ): Promise<void> {
     if (this.isOver()) return;
-    const admission = this.admit(entry);
+    const admission = this.admit(entry, members.some(isFresh));
     if (admission === 'defer') return this.verdicts.deferred(entry, members);
     if (admission === 'run') return this.callBatch(entry, batch, members, admission);
-    const [first, ...others] = members;
-    if (first !== undefined) await this.callBatch(entry, batch, [first], admission);
+    const probe = members.find(isFresh) ?? members[0];
+    if (probe !== undefined) await this.callBatch(entry, batch, [probe], admission);
+    const others = members.filter((member) => member !== probe);
     if (others.length > 0) await this.handleBatch(entry, batch, others);
   }
 
@@ -172,27 +175,55 @@ export class LeaseRun<E> {
     admission: Admission,
   ): Promise<void> {
     const { clock, logger } = this.parts;
-    const events = members.map(({ event }) => event);
+    const events: E[] = [];
+    const attempts: number[] = [];
+    for (const { event, attempt } of members) {
+      events.push(event);
+      attempts.push(attempt);
+    }
     if (this.debug) for (const event of events) this.logStart(event);
-    const call = { entry, admission, startedAt: clock.monotonic() };
-    const attempts = members.map(({ attempt }) => attempt);
+    const call = { entry, admission, startedAt: this.now };
     const context = { signal: this.calls.signal, attempts, logger };
     try {
       const returned = batch(events, context);
-      const answer = isThenable(returned) ? await this.calls.limited(entry, returned) : returned;
-      this.verdicts.answered(call, members, failuresByIndex(answer, events.length));
+      if (isThenable(returned)) {
+        await this.calls.limited(
+          call,
+          returned,
+          (answer) => this.answered(call, members, answer),
+          (thrown) => this.verdicts.threw(call, members, thrown),
+        );
+      } else {
+        this.answered(call, members, returned);
+      }
     } catch (thrown) {
       this.verdicts.threw(call, members, thrown);
     }
+    this.now = clock.monotonic();
+    if (this.isTurnDue()) await this.giveTurn();
   }
 
-  private admit(entry: HandlerEntry<E>): Admission {
-    return this.work.isolated ? 'run' : entry.admit();
+  private answered(call: Call<E>, members: readonly GroupMember<E>[], answer: BatchResult): void {
+    let errors: ReadonlyMap<number, unknown>;
+    try {
+      errors = failuresByIndex(answer, members.length);
+    } catch (thrown) {
+      return this.verdicts.threw(call, members, thrown);
+    }
+    this.verdicts.answered(call, members, errors);
+  }
+
+  private admit(entry: HandlerEntry<E>, fresh: boolean): Admission {
+    return this.work.isolated ? 'run' : entry.admit(fresh);
   }
 
   private logStart(event: E): void {
     const { codec, logger } = this.parts;
     logger.debug({}, `Processing event: ${codec.idOf(event)} of type ${codec.typeOf(event)}`);
+  }
+
+  private isTurnDue(): boolean {
+    return this.now - this.lastTurn >= MAX_STRETCH_MS;
   }
 
   private async giveTurn(): Promise<void> {

@@ -9,6 +9,8 @@ import type { SinkOutage } from './sink-outage';
 
 /** A call without an answer for so long is given up, and counts as a sink out of reach. */
 export const SINK_CALL_LIMIT_MS = 30_000;
+/** Saves the making of an exception with its stack for each call. */
+const ENDED = 'ended';
 /** Longest pause between two calls for one lease. */
 const MAX_PAUSE_MS = 5_000;
 
@@ -30,7 +32,7 @@ export class LeaseSink<E> {
   /**
    * The outcome as it may be settled: what is done in it is in the sink. Events that the sink
    * refuses are dead in it. Where the sink stays out of reach until the signal aborts or the
-   * consumer drains, they are given back in it, uncounted. Never rejects.
+   * consumer drains, they are given back in it, uncounted. Never rejects for what the sink does.
    *
    * @param signal aborts when the lease is lost or the grace is over
    */
@@ -43,7 +45,7 @@ export class LeaseSink<E> {
     const { clock, random, outage, observer, draining } = this.options;
     const events = outcome.done.map((event, position) => {
       const index = outcome.doneIndexes[position] as number;
-      return { event, body: lease.deliveries[index]?.body ?? '' };
+      return { event, body: bodyAt(lease, index) };
     });
     let endAsking: (() => void) | undefined;
     try {
@@ -76,23 +78,20 @@ export class LeaseSink<E> {
     signal: AbortSignal,
   ): Promise<readonly SinkRefusal[] | PipelineError> {
     const { sink, clock } = this.options;
-    const limit = new AbortController();
     const givenUp = new AbortController();
-    const unanswered = (why: string) => new PipelineError('STORE_UNAVAILABLE', why);
-    const late = clock.sleep(SINK_CALL_LIMIT_MS, AbortSignal.any([limit.signal, signal]));
+    const waiting = new AbortController();
+    const endWaiting = () => waiting.abort(ENDED);
+    signal.addEventListener('abort', endWaiting, { once: true });
     const stored = (async () => checked(await sink.store(events, givenUp.signal), events.length))();
-    try {
-      return await Promise.race([
-        stored.catch((error: unknown) => PipelineError.from(error)),
-        late.then(() => {
-          if (!limit.signal.aborted)
-            givenUp.abort(unanswered('the answer is no longer waited for'));
-          return unanswered(`no answer within ${SINK_CALL_LIMIT_MS / 1_000} s`);
-        }),
-      ]);
-    } finally {
-      limit.abort('answered');
-    }
+    const answer = await Promise.race([
+      stored.catch((error: unknown) => PipelineError.from(error)),
+      clock.sleep(SINK_CALL_LIMIT_MS, waiting.signal),
+    ]);
+    signal.removeEventListener('abort', endWaiting);
+    endWaiting();
+    if (answer !== undefined) return answer;
+    givenUp.abort(unanswered('the answer is no longer waited for'));
+    return unanswered(`no answer within ${SINK_CALL_LIMIT_MS / 1_000} s`);
   }
 
   private withRefusals(
@@ -122,6 +121,17 @@ export class LeaseSink<E> {
     const attempt = (delivery?.attempts ?? 0) + 1;
     return { eventId: codec.idOf(event), type: codec.typeOf(event), attempt, error };
   }
+}
+
+/** Nothing is stored in the place of a body that is not there: that would be a mistake of ours. */
+function bodyAt({ deliveries }: Lease, index: number): string {
+  const delivery = deliveries[index];
+  if (delivery !== undefined) return delivery.body;
+  throw new PipelineError('INTERNAL', `event ${index} of a lease of ${deliveries.length} is done`);
+}
+
+function unanswered(why: string): PipelineError {
+  return new PipelineError('STORE_UNAVAILABLE', why);
 }
 
 /** A sink that names what it was not given cannot be believed: it counts as out of reach. */

@@ -9,6 +9,9 @@ import { LeaseSink } from './lease-sink';
 import type { QueueOutage } from './queue-outage';
 import type { SinkOutage } from './sink-outage';
 
+/** How long a consumer that stops still waits, once the grace is over, for leases to be settled. */
+export const FINAL_SETTLE_MS = 500;
+
 export interface LeaseWorkOptions<E> extends LeaseRunParts<E> {
   readonly queue: Pick<Queue, 'extend' | 'settle'>;
   readonly observer: ConsumerObserver<E>;
@@ -28,6 +31,13 @@ export interface LeaseWorkOptions<E> extends LeaseRunParts<E> {
  * and not against the next one.
  */
 const ISOLATED_AFTERMATH_MS = 50;
+
+/**
+ * Where the grace ends while a handler still runs, what the lease has done until then is stored all
+ * the same, so that its handlers do not run again. The sink has half of the time for that which the
+ * consumer has left; the other half is for settling.
+ */
+const LAST_STORE_MS = FINAL_SETTLE_MS / 2;
 
 /** Takes leases from their receipt to their end: extended, handled, stored, settled, reported. */
 export class LeaseWork<E> {
@@ -65,10 +75,7 @@ export class LeaseWork<E> {
       await untilAborted(run.run(), graceOver);
       if (isolated) await clock.sleep(ISOLATED_AFTERMATH_MS, graceOver);
       const handlingMs = clock.monotonic() - startedAt;
-      let outcome = run.outcome();
-      if (this.sink !== undefined && extender.lost !== 'refused') {
-        outcome = await this.sink.store(lease, outcome, signal);
-      }
+      const outcome = await this.store(lease, run.outcome(), extender);
       extender.stop();
       // One whose time ran out without an answer may still be held: the queue knows, so it is asked.
       if (extender.lost === 'refused') return this.reportLost(observed, lease, extender.lost);
@@ -82,6 +89,23 @@ export class LeaseWork<E> {
 
   private giveUp(): void {
     for (const extender of this.held) extender.abort();
+  }
+
+  /** The outcome as it may be settled: see {@link LeaseSink.store}. */
+  private async store(
+    lease: Lease,
+    outcome: LeaseOutcome<E>,
+    { lost, signal }: LeaseExtender,
+  ): Promise<LeaseOutcome<E>> {
+    const { clock, graceOver } = this.options;
+    if (this.sink === undefined || lost === 'refused') return outcome;
+    if (lost !== undefined || !graceOver.aborted) return this.sink.store(lease, outcome, signal);
+    const over = new AbortController();
+    const ended = new AbortController();
+    void clock.sleep(LAST_STORE_MS, ended.signal).then(() => over.abort());
+    const stored = await this.sink.store(lease, outcome, over.signal);
+    ended.abort();
+    return stored;
   }
 
   private async settle(

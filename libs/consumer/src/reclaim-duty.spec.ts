@@ -74,6 +74,22 @@ describe('the reclaim duty', () => {
     expect(warnings.length).toBeLessThan(8);
   });
 
+  it('takes back the leases of every other partition while one is out of reach, and names it', async () => {
+    const { clock, sink, queue, putAndLeave } = setUp(2);
+    const passOrFail: Parameters<typeof queue.next<'reclaim'>>[1] = async (call) => {
+      if (call.arguments[0] === 0) throw unavailable();
+      return call.proceed();
+    };
+    queue.next('reclaim', ...Array<typeof passOrFail>(100).fill(passOrFail));
+    await putAndLeave(0, 1);
+    await putAndLeave(1, 2);
+    await clock.advance(2 * LEASE_MS);
+    expect(await queue.stats(0)).toMatchObject({ leased: 2 });
+    expect(await queue.stats(1)).toMatchObject({ leased: 0, suspect: 2 });
+    const warnings = sink.lines.filter(({ msg }) => msg.startsWith('taking back expired leases'));
+    expect(warnings).toMatchObject([{ partition: 0 }]);
+  });
+
   it('ends when it is stopped', async () => {
     const { clock, queue, stopper, ended } = setUp();
     await clock.advance(5 * LEASE_MS);

@@ -43,19 +43,27 @@ export class ReclaimDuty {
     }
   }
 
+  /** One partition out of reach, as with a node of a cluster, keeps no other from its turn. */
   private async turn(signal: AbortSignal): Promise<void> {
-    const { maxCrashes } = this.options;
-    try {
-      for (let partition = 0; partition < this.queue.partitionCount(); partition++) {
-        for (let call = 0; call < MAX_CALLS_A_TURN && !signal.aborted; call++) {
-          const limits = { maxLeases: MAX_LEASES_A_CALL, maxCrashes };
-          const reclaimed = await this.queue.reclaim(partition, limits);
-          if (reclaimed.leases > 0) this.report(partition, reclaimed);
-          if (reclaimed.leases < MAX_LEASES_A_CALL) break;
-        }
+    for (let partition = 0; partition < this.queue.partitionCount(); partition++) {
+      try {
+        await this.reclaimAll(partition, signal);
+      } catch (error) {
+        this.warning.warn(
+          error,
+          { partition },
+          'taking back expired leases failed; the next turn tries again',
+        );
       }
-    } catch (error) {
-      this.warning.warn(error, {}, 'taking back expired leases failed; the next turn tries again');
+    }
+  }
+
+  private async reclaimAll(partition: number, signal: AbortSignal): Promise<void> {
+    const limits = { maxLeases: MAX_LEASES_A_CALL, maxCrashes: this.options.maxCrashes };
+    for (let call = 0; call < MAX_CALLS_A_TURN && !signal.aborted; call++) {
+      const reclaimed = await this.queue.reclaim(partition, limits);
+      if (reclaimed.leases > 0) this.report(partition, reclaimed);
+      if (reclaimed.leases < MAX_LEASES_A_CALL) return;
     }
   }
 

@@ -83,6 +83,9 @@ export interface Queue {
    * Takes back leases whose time has run out, at most `maxLeases` in one call. The events come back
    * as suspects in two halves, so that after a few crashes an event that kills its worker is alone;
    * a suspect that was alone counts one crash, and at `maxCrashes` it becomes a dead letter.
+   *
+   * Each lease is taken back by itself: where an error comes after some, they are answered, and
+   * the next call meets the error again.
    */
   reclaim(partition: number, limits: ReclaimLimits): Promise<Reclaimed>;
 

@@ -52,6 +52,7 @@ async function tryHandlers(path: string, bodies: readonly string[]): Promise<Han
     batchSize: 100,
     batchBytes: 1_000_000,
     leaseMs: 30_000,
+    handlerTimeoutMs: 60_000,
   });
   await consumer.start();
   for (;;) {

@@ -58,6 +58,7 @@ export class Scene {
       batchSize: 10,
       batchBytes: 1_000_000,
       leaseMs: LEASE_MS,
+      handlerTimeoutMs: 0,
       ...options,
     });
     this.consumers.push(consumer);

@@ -230,16 +230,16 @@ class RedisQueue implements Queue {
     );
     const reclaimed = { leases: 0, events: 0, dead: 0 };
     for (const leaseId of Array.isArray(expired) ? expired.map(String) : []) {
-      const { lease, leases, suspect, isolated, dead, counters, wakeup } = keys;
-      const reply = await this.links.commands.run(
-        redisScripts.reclaim,
-        [lease(leaseId), leases, suspect, isolated, dead, counters, wakeup],
-        [leaseId, limits.maxCrashes],
-      );
-      const { events, deadEvents } = parseReclaimReply(reply);
-      if (events > 0) reclaimed.leases += 1;
-      reclaimed.events += events;
-      reclaimed.dead += deadEvents;
+      try {
+        const { events, deadEvents } = await this.reclaimLease(keys, leaseId, limits.maxCrashes);
+        if (events > 0) reclaimed.leases += 1;
+        reclaimed.events += events;
+        reclaimed.dead += deadEvents;
+      } catch (error) {
+        // What was taken back before is told; the lease that failed is the first of the next call.
+        if (reclaimed.leases === 0) throw error;
+        break;
+      }
     }
     return reclaimed;
   }
@@ -265,6 +265,16 @@ class RedisQueue implements Queue {
     this.wakeup.close();
     this.links.commands.close();
     await this.inspecting;
+  }
+
+  private async reclaimLease(keys: PartitionKeys, leaseId: string, maxCrashes: number) {
+    const { lease, leases, suspect, isolated, dead, counters, wakeup } = keys;
+    const reply = await this.links.commands.run(
+      redisScripts.reclaim,
+      [lease(leaseId), leases, suspect, isolated, dead, counters, wakeup],
+      [leaseId, maxCrashes],
+    );
+    return parseReclaimReply(reply);
   }
 
   private async inspectFromTimeToTime(): Promise<void> {

@@ -1,6 +1,12 @@
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
-import { fineFinding, problemFinding, warningFinding, type Finding } from '@event-pipeline/runtime';
+import {
+  containerMemoryLimit,
+  fineFinding,
+  problemFinding,
+  warningFinding,
+  type Finding,
+} from '@event-pipeline/runtime';
 
 /** Of package.json, "engines". */
 const OLDEST_NODE = [20, 19] as const;
@@ -24,8 +30,7 @@ export function thisMachine(): Machine {
     nodeVersion: process.versions.node,
     totalBytes: totalmem(),
     freeBytes: freemem(),
-    // Without a limit some systems tell a number larger than any memory.
-    limitBytes: process.constrainedMemory() < totalmem() ? process.constrainedMemory() : 0,
+    limitBytes: containerMemoryLimit() ?? 0,
     heapLimitBytes: getHeapStatistics().heap_size_limit,
     processors: availableParallelism(),
   };

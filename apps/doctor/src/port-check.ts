@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { fineFinding, warningFinding, type Finding } from '@event-pipeline/runtime';
+import { fineFinding, problemFinding, warningFinding, type Finding } from '@event-pipeline/runtime';
 
 const HOST = '127.0.0.1';
 const ANSWER_LIMIT_MS = 2_000;
@@ -16,7 +16,9 @@ export async function checkHttpPort(
   variable: string,
 ): Promise<Finding> {
   const setting = `HTTP port ${port}`;
-  if (port === 0 || (await isFree(port))) return fineFinding(setting, 'free');
+  const obstacle = port === 0 ? undefined : await obstacleTo(port);
+  if (obstacle === undefined) return fineFinding(setting, 'free');
+  if (!isTaken(obstacle)) return forbiddenPort(setting, obstacle, variable);
   const answer = await readiness(port);
   if (answer === undefined) {
     const means = `it does not answer as a ${program} does`;
@@ -29,18 +31,36 @@ export async function checkHttpPort(
 /** The gRPC port: it is the collector's where its HTTP port is, too. */
 export async function checkGrpcPort(port: number, isCollectorUp: boolean): Promise<Finding> {
   const setting = `gRPC port ${port}`;
-  if (port === 0 || (await isFree(port))) return fineFinding(setting, 'free');
+  const obstacle = port === 0 ? undefined : await obstacleTo(port);
+  if (obstacle === undefined) return fineFinding(setting, 'free');
+  if (!isTaken(obstacle)) return forbiddenPort(setting, obstacle, 'COLLECTOR_PORT');
   if (isCollectorUp) return fineFinding(setting, 'taken by the collector');
   const means = 'no collector answers on its HTTP port, so it is another program';
   return warningFinding(setting, 'taken', means, 'COLLECTOR_PORT=<a free port>');
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Why nobody can listen there now; undefined where one can. */
+function obstacleTo(port: number): Promise<NodeJS.ErrnoException | undefined> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen(port, HOST, () => probe.close(() => resolve(true)));
+    probe.once('error', resolve);
+    probe.listen(port, HOST, () => probe.close(() => resolve(undefined)));
   });
+}
+
+function isTaken({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EADDRINUSE';
+}
+
+/** A port that this user may not listen on, whoever has it. */
+export function forbiddenPort(
+  setting: string,
+  { code, message }: NodeJS.ErrnoException,
+  variable: string,
+): Finding {
+  const means =
+    code === 'EACCES' ? 'this user may not listen on it, as with most below 1024' : message;
+  return problemFinding(setting, code ?? 'unusable', means, `${variable}=<a port above 1023>`);
 }
 
 /** Undefined for an answer that is not ours. */

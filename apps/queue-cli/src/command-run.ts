@@ -16,6 +16,8 @@ import { Output } from './output';
 import { patiently } from './patient-calls';
 import type { MoveCommand, QueueCommand } from './queue-cli-options';
 import type { QueueCliStreams } from './run-queue-cli';
+import { untilSignal } from './until-signal';
+import { asNamedByUser } from './user-mistakes';
 import { LETTER_HEAD, letterFacts, letterLine, letterRows } from './show-letters';
 
 /** One command, carried out on an open queue. Each method resolves to the exit code. */
@@ -37,9 +39,28 @@ export class CommandRun {
   }
 
   async execute(command: QueueCommand): Promise<number> {
-    // Without patience: where the queue cannot be reached at all, that is said at once. Not health,
-    // which a full disk fails: that is when letters are purged.
+    const { first } = this.signals;
+    const isReached = await untilSignal(this.reach(command), first);
+    if (isReached === undefined) return this.signals.exitCode;
+    const done = this.carryOut(command);
+    // A move ends between two steps, with its figures; what only reads may end anywhere.
+    if (command.name === 'redrive' || command.name === 'purge') return done;
+    return (await untilSignal(done, first)) ?? this.signals.exitCode;
+  }
+
+  /**
+   * Without patience: where the queue cannot be reached at all, that is said at once. Not health, which
+   * a full disk fails: that is when letters are purged.
+   */
+  private async reach(command: QueueCommand): Promise<true> {
     await this.queue.stats(0);
+    const { partition } =
+      'choice' in command ? command.choice : 'place' in command ? command.place : command;
+    if (partition !== undefined) await asNamedByUser(this.queue.stats(partition));
+    return true;
+  }
+
+  private async carryOut(command: QueueCommand): Promise<number> {
     switch (command.name) {
       case 'depth':
         return this.depth(command);
@@ -79,7 +100,7 @@ export class CommandRun {
   }
 
   private async show({ json, place }: QueueCommand & { name: 'show' }): Promise<number> {
-    const letter = await this.queue.deadLetters.get(place.partition, place.id);
+    const letter = await asNamedByUser(this.queue.deadLetters.get(place.partition, place.id));
     if (letter === undefined) {
       this.say(`there is no dead letter ${formatLetterId(place)}, or none any more`);
       return EXIT.failed;
@@ -105,11 +126,19 @@ export class CommandRun {
     }
     const report = tally.report(command);
     await this.stdout.write(command.json ? `${JSON.stringify(report)}\n` : formatMove(report));
-    if (tally.complete) return EXIT.ok;
+    if (tally.refused > 0) this.sayRefused(tally);
+    if (tally.complete) return tally.refused > 0 ? EXIT.failed : EXIT.ok;
     if (!command.dryRun)
       this.say('not all were looked at; what is done is done: run it again to go on');
     if (failure !== undefined) throw failure;
     return this.signals.exitCode;
+  }
+
+  private sayRefused({ refused, refusedPlaces }: MoveTally): void {
+    const named = refusedPlaces.map(formatLetterId).join(', ');
+    const more = refused > refusedPlaces.length ? ', and others' : '';
+    this.say(`left where they are, since their bodies do not begin with "{": ${named}${more}`);
+    this.say('look at one with dead show ID, drop it with dead purge --id ID');
   }
 
   private progressOf({ name }: MoveCommand, tally: MoveTally): Progress {

@@ -3,6 +3,7 @@ import { fits } from './letter-filter';
 import type { LetterPlace } from './letter-id';
 import { viewOf, type LetterView } from './letter-view';
 import type { LetterChoice } from './queue-cli-options';
+import { asNamedByUser } from './user-mistakes';
 
 /** Dead letters of one partition that were read in one step. */
 export interface LetterPage {
@@ -99,7 +100,7 @@ async function* pagesOfPlaces(
 ): AsyncGenerator<ReadPage> {
   const seen = new Set<string>();
   for (const { partition, id } of places) {
-    const letter = await call(() => queue.deadLetters.get(partition, id));
+    const letter = await call(() => asNamedByUser(queue.deadLetters.get(partition, id)));
     if (letter === undefined) yield { partition, views: [], missing: 1 };
     else if (!seen.has(`${partition}/${letter.id}`)) {
       seen.add(`${partition}/${letter.id}`);

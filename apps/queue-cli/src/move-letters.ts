@@ -1,5 +1,6 @@
 import { grouped } from '@event-pipeline/command-line';
-import type { Queue } from '@event-pipeline/queue';
+import type { LetterOutcome, Queue } from '@event-pipeline/queue';
+import type { LetterPlace } from './letter-id';
 import { letterPages, type CallQueue } from './letter-pages';
 import type { MoveCommand } from './queue-cli-options';
 
@@ -15,11 +16,16 @@ export interface MoveReport {
   readonly moved: number;
   /** Those that were gone when their turn came: somebody else, or a call without an answer, had them. */
   readonly gone: number;
+  /** Those that a redrive left where they are, since they are no events; a purge drops them. */
+  readonly refused: number;
   /** Those that were meant, by their reasons. */
   readonly reasons: Readonly<Record<string, number>>;
   /** False where it was stopped, or broke off, before all were looked at. */
   readonly complete: boolean;
 }
+
+/** Letters left behind that are named to a person. */
+const NAMED_LETTERS = 5;
 
 /** How far a redrive or a purge has got. */
 export class MoveTally {
@@ -27,17 +33,34 @@ export class MoveTally {
   chosen = 0;
   moved = 0;
   gone = 0;
+  /** The ids of what was left, as far as people are shown them. */
+  readonly refusedPlaces: LetterPlace[] = [];
+  refused = 0;
   complete = false;
   private readonly reasons = new Map<string, number>();
+
+  /** Counts what became of the letters of a page, each by its place in `ids`. */
+  countOutcomes(
+    partition: number,
+    ids: readonly string[],
+    outcomes: readonly LetterOutcome[],
+  ): void {
+    outcomes.forEach((outcome, index) => {
+      this[outcome] += 1;
+      const id = ids[index];
+      if (outcome !== 'refused' || id === undefined) return;
+      if (this.refusedPlaces.length < NAMED_LETTERS) this.refusedPlaces.push({ partition, id });
+    });
+  }
 
   countReason(reason: string): void {
     this.reasons.set(reason, (this.reasons.get(reason) ?? 0) + 1);
   }
 
   report({ name, dryRun }: MoveCommand): MoveReport {
-    const { looked, chosen, moved, gone, complete } = this;
+    const { looked, chosen, moved, gone, refused, complete } = this;
     const reasons = Object.fromEntries(this.reasons);
-    return { command: name, dryRun, looked, chosen, moved, gone, reasons, complete };
+    return { command: name, dryRun, looked, chosen, moved, gone, refused, reasons, complete };
   }
 }
 
@@ -55,13 +78,12 @@ export async function moveLetters(
   for await (const { partition, looked, chosen, missing } of letterPages(queue, choice, call)) {
     if (signal.aborted) return;
     const ids = chosen.map(({ letter }) => letter.id);
-    const moved =
+    const outcomes =
       dryRun || ids.length === 0 ? [] : await call(() => queue.deadLetters[name](partition, ids));
-    const count = moved.filter(Boolean).length;
     tally.looked += looked;
     tally.chosen += chosen.length;
-    tally.moved += count;
-    tally.gone += missing + moved.length - count;
+    tally.gone += missing;
+    tally.countOutcomes(partition, ids, outcomes);
     for (const { letter } of chosen) tally.countReason(letter.reason);
   }
   tally.complete = !signal.aborted;
@@ -72,7 +94,7 @@ const WOULD = { redrive: 'would be put back into the queue', purge: 'would be dr
 
 /** The figures for people. */
 export function formatMove(report: MoveReport): string {
-  const { command, dryRun, looked, chosen, moved, gone, reasons } = report;
+  const { command, dryRun, looked, chosen, moved, gone, refused, reasons } = report;
   const what = dryRun
     ? `${letters(chosen)} ${WOULD[command]} (dry run: nothing was changed)`
     : `${letters(moved)} ${DONE[command]}`;
@@ -80,6 +102,7 @@ export function formatMove(report: MoveReport): string {
   for (const [reason, count] of Object.entries(reasons))
     lines.push(`  ${reason}: ${grouped(count)}`);
   if (gone > 0) lines.push(`  gone meanwhile: ${grouped(gone)}`);
+  if (refused > 0) lines.push(`  left where they are, being no events: ${grouped(refused)}`);
   return `${lines.join('\n')}\n`;
 }
 

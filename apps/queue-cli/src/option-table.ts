@@ -119,7 +119,8 @@ export function helpText(command: string): string {
     'Filters are combined: a dead letter is taken when all of them fit. A redrive or a purge takes what',
     'was dead when it began. Ctrl-C stops it between two steps; run again, it goes on with the rest.',
     '',
-    'Exit code: 0 when it was done, 1 when not, 2 for wrong usage, 130 on Ctrl-C.',
+    'Exit code: 0 when it was done, 1 when not (also where a redrive left letters that are no events),',
+    '2 for wrong usage, 128 + its number for a signal: 130 on Ctrl-C.',
     '',
   ].join('\n');
 }

@@ -47,9 +47,8 @@ const AGE_FORM = 'an age like 90s, 5m, 2h or 3d';
  */
 export function parseCommand(args: readonly string[], now: number): QueueCommand | 'help' {
   const problems: string[] = [];
-  const { options, words } = readCommandLine(args, OPTIONS, problems);
+  const { options, words, hasUnknownOptions } = readCommandLine(args, OPTIONS, problems);
   if (options.has('help') || words[0] === 'help') return 'help';
-  const hasUnknown = problems.some((problem) => problem.startsWith('unknown option'));
   const { name, rest } = commandOf(words);
   if (name === undefined) {
     const there = Object.values(COMMANDS).map((command) => command.words);
@@ -65,25 +64,31 @@ export function parseCommand(args: readonly string[], now: number): QueueCommand
       for (const word of rest) problems.push(`unexpected argument ${shownValue(word)}`);
     }
   }
-  if (hasUnknown) problems.push(knownOptions(name));
+  if (hasUnknownOptions) problems.push(knownOptions(name));
   const values = new OptionValues(OPTIONS, options, problems);
   const choice = choiceOf(values, now);
-  const place = name === 'show' ? placeOf(rest, problems) : undefined;
-  if (problems.length > 0 || name === undefined) {
+  const command =
+    name === undefined ? undefined : commandWith(name, rest, values, choice, problems);
+  if (problems.length > 0 || command === undefined) {
     throw new PipelineError('CONFIG_INVALID', problems.join('\n'));
   }
-  return commandWith(name, values, choice, place);
+  return command;
 }
 
+/** Undefined where the words behind the command make none of it: then a problem says why. */
 function commandWith(
   name: CommandName,
+  rest: readonly string[],
   values: Values,
   choice: LetterChoice,
-  place: LetterPlace | undefined,
-): QueueCommand {
+  problems: string[],
+): QueueCommand | undefined {
   const json = values.has('json');
   if (name === 'depth') return { name, json, partition: choice.partition };
-  if (name === 'show') return { name, json, place: place ?? { partition: 0, id: '' } };
+  if (name === 'show') {
+    const place = placeOf(rest, problems);
+    return place && { name, json, place };
+  }
   if (name === 'list') {
     const isBounded = json || values.has('limit');
     return { name, json, choice: isBounded ? choice : { ...choice, limit: SHOWN_LETTERS } };

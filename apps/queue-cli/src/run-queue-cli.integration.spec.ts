@@ -61,3 +61,34 @@ describe.each(KINDS)('the queue command on %s', (_, start) => {
     }
   }, 90_000);
 });
+
+describe('a dead letter that is no event', () => {
+  it('is left by a redrive, which moves the others and says which it left: exit code 1', async () => {
+    const redis = await startRedisServer();
+    const { url } = redis;
+    const queue = await openQueue(url);
+    try {
+      await bury(queue, [{}]);
+      const garbage = ['body', 'no event', 'reason', 'undecodable', 'error', 'no JSON'];
+      const id = `0/${String(await redis.command('xadd', '{event_queue}:dead', '*', ...garbage))}`;
+      await bury(queue, [{}]);
+      const { code, stdout, stderr } = await runCommand(['dead', 'redrive', '--yes'], { url });
+      expect(code).toBe(1);
+      expect(stdout).toMatch(/^2 dead letters put back into the queue, of 3 looked at$/m);
+      expect(stdout).toMatch(/^ {2}left where they are, being no events: 1$/m);
+      expect(stderr).toContain(`do not begin with "{": ${id}\n`);
+      expect(stderr).not.toContain('--help');
+      expect(await queue.stats(0)).toMatchObject({ dead: 1, pending: 2 });
+
+      const again = await runCommand(['dead', 'redrive', '--yes', '--json'], { url });
+      expect(again.code).toBe(1);
+      expect(JSON.parse(again.stdout)).toMatchObject({ moved: 0, gone: 0, refused: 1 });
+      const purge = await runCommand(['dead', 'purge', '--id', id, '--json'], { url });
+      expect(purge.code).toBe(0);
+      expect(JSON.parse(purge.stdout)).toMatchObject({ moved: 1, refused: 0 });
+    } finally {
+      await queue.close();
+      await redis.stop();
+    }
+  }, 60_000);
+});

@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { expectConserved, take } from '@event-pipeline/queue/testing';
 import type { DepthReport } from './depth';
 import type { LetterJson } from './letter-view';
@@ -173,6 +174,7 @@ describe.each(['redrive', 'purge'] as const)('queue dead %s', (name) => {
       chosen: 2,
       moved: 2,
       gone: 0,
+      refused: 0,
       reasons: { 'permanent-error': 1, 'attempts-exhausted': 1 },
       complete: true,
     });
@@ -282,6 +284,37 @@ describe('an event that is redriven and dies again', () => {
     expect(deaths).toBe(1_100);
     expect(await queue.stats(0)).toMatchObject({ dead: 1_100, pending: 0 });
   }, 60_000);
+});
+
+describe('a signal', () => {
+  it('before the queue is open ends the command with the code that tells which it was', async () => {
+    const command = startCommand(['depth'], { url: folder.url });
+    command.signal('SIGTERM');
+    expect(await command.exited).toBe(143);
+    expect(command.stdout()).toBe('');
+  });
+
+  it('ends the wait for a server that never answers', async () => {
+    let connected: () => void = () => undefined;
+    const isConnected = new Promise<void>((resolve) => (connected = resolve));
+    const sockets: Socket[] = [];
+    const silent = createServer((socket) => {
+      sockets.push(socket);
+      connected();
+    });
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as AddressInfo;
+    try {
+      const command = startCommand(['depth'], { url: `redis://127.0.0.1:${port}` });
+      await isConnected;
+      command.signal('SIGINT');
+      expect(await command.exited).toBe(130);
+      expect(command.stderr()).toBe('');
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => silent.close(resolve));
+    }
+  });
 });
 
 describe('what goes wrong', () => {

@@ -14,6 +14,7 @@ import { helpText } from './option-table';
 import type { OutputStream } from './output';
 import { queueCliConfig, type QueueCliConfig } from './queue-cli-config';
 import { parseCommand, type QueueCommand } from './queue-cli-options';
+import { untilSignal } from './until-signal';
 
 export interface QueueCliStreams {
   /** Asked on, where it is a terminal. */
@@ -40,11 +41,20 @@ async function runCommand(host: ProgramHost, streams: QueueCliStreams): Promise<
       return EXIT.ok;
     }
     const { config, command } = prepared;
-    const queue = await createQueue(
+    const opening = createQueue(
       config,
       { clock: host.clock, random: systemRandom, logger: silentLogger() },
       { mustExist: true },
     );
+    const queue = await untilSignal(opening, signals.first);
+    if (queue === undefined) {
+      // Nobody waits for it: the program ends.
+      void opening.then(
+        (late) => late.close(),
+        () => undefined,
+      );
+      return signals.exitCode;
+    }
     try {
       const run = new CommandRun(queue, config.queueName, host, streams, signals);
       return await run.execute(command);
@@ -53,12 +63,14 @@ async function runCommand(host: ProgramHost, streams: QueueCliStreams): Promise<
     }
   } catch (error) {
     const { code, message } = PipelineError.from(error);
-    const isUsage = code === 'CONFIG_INVALID' || code === 'INVALID_ARGUMENT';
+    // Not INVALID_ARGUMENT: what a user named wrong has become CONFIG_INVALID before.
+    const isUsage = code === 'CONFIG_INVALID';
     const problems = message.split('\n');
     if (isUsage)
       problems.push(`Run "${commandName(host)} --help" to see every command and option.`);
     const lines = problems.map((problem) => `queue: ${escapeUnprintable(problem)}\n`);
     await host.write('stderr', lines.join(''));
+    if (signals.first.aborted) return signals.exitCode;
     return isUsage ? EXIT.configInvalid : EXIT.failed;
   }
 }

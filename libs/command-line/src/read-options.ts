@@ -9,6 +9,8 @@ export interface CommandLine<Name extends string> {
   readonly options: GivenOptions<Name>;
   /** What belongs to no option, in its order. */
   readonly words: readonly string[];
+  /** Whether there is an option among them that the table does not have. */
+  readonly hasUnknownOptions: boolean;
 }
 
 /** Sorts the arguments by option; what fits none is a problem, and reading goes on. */
@@ -35,11 +37,13 @@ export function readCommandLine<Name extends string>(
   });
   const options = new Map<Name, string>();
   const words: string[] = [];
+  let hasUnknownOptions = false;
   for (const token of tokens) {
     if (token.kind === 'positional') words.push(token.value);
     if (token.kind !== 'option') continue;
     const { name, rawName, value } = token;
     if (!isOption(name, table)) {
+      hasUnknownOptions = true;
       problems.push(`unknown option ${escapeUnprintable(rawName)}`);
       continue;
     }
@@ -52,7 +56,7 @@ export function readCommandLine<Name extends string>(
       options.set(name, value ?? '');
     }
   }
-  return { options, words };
+  return { options, words, hasUnknownOptions };
 }
 
 function isOption<Name extends string>(name: string, table: OptionTable<Name>): name is Name {

@@ -6,6 +6,7 @@ import {
   type ReceiveRequest,
   type SettleException,
 } from './queue';
+import { isEventText } from './event-text';
 import { MAX_DEAD_LETTERS, type DeadLetterPageRequest } from './dead-letters';
 import { MAX_PARTITIONS, type Partitioning } from './partitioning';
 
@@ -51,7 +52,7 @@ export function checkBatches(batches: readonly EnqueueBatch[]): void {
       refuse(`batch ${id} has ${bodies.length} events, at most ${MAX_BATCH_EVENTS} are allowed`);
     }
     for (const body of bodies) {
-      if (body.charCodeAt(0) !== 0x7b) refuse(`batch ${id}: an event does not begin with "{"`);
+      if (!isEventText(body)) refuse(`batch ${id}: an event does not begin with "{"`);
     }
   }
 }

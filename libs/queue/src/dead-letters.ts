@@ -31,16 +31,25 @@ export interface DeadLetters {
    * they had never failed. In one atomic step for all of them; workers that wait are woken. Not subject
    * to the limits of the queue, since dead letters count already.
    *
-   * Answers for each id whether this call moved it; false where it is gone. So after QUEUE_UNAVAILABLE
-   * the same call may be made again: what it moved before is then gone.
+   * One whose body does not begin with "{" is no event, and stays where it is: somebody else wrote it
+   * into the queue. It keeps none of the others from moving.
+   *
+   * Answers for each id. After QUEUE_UNAVAILABLE the same call may be made again: what it moved before
+   * is then gone.
    *
    * @param ids at most {@link MAX_DEAD_LETTERS}
    */
-  redrive(partition: number, ids: readonly string[]): Promise<readonly boolean[]>;
+  redrive(partition: number, ids: readonly string[]): Promise<readonly LetterOutcome[]>;
 
-  /** Drops letters for good, as `purged`. Else as {@link redrive}. */
-  purge(partition: number, ids: readonly string[]): Promise<readonly boolean[]>;
+  /** Drops letters for good, as `purged`, whatever their bodies are. Else as {@link redrive}. */
+  purge(partition: number, ids: readonly string[]): Promise<readonly LetterOutcome[]>;
 }
+
+/**
+ * What became of a letter in a redrive or a purge: `moved` by this call out of the dead letters; `gone`
+ * before it; `refused` since it is no event, so that it is still there.
+ */
+export type LetterOutcome = 'moved' | 'gone' | 'refused';
 
 export interface DeadLetterPageRequest {
   /** Only letters after this one, which need not exist any more. */

@@ -5,6 +5,7 @@ export * from './config-fields';
 export * from './finding';
 export * from './flow-controller';
 export { helpText } from './help-text';
+export * from './memory-limit';
 export * from './orphan-guard';
 export * from './pipeline-error';
 export * from './random';

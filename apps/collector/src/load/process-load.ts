@@ -1,7 +1,7 @@
 import { totalmem } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
-import type { Clock } from '@event-pipeline/runtime';
+import { containerMemoryLimit, type Clock } from '@event-pipeline/runtime';
 import {
   SAMPLE_INTERVAL_MS,
   type LoadLimits,
@@ -34,8 +34,7 @@ export function processLimits(
 
 /** The limit of the container (its cgroup) where there is one, else the memory of the machine. */
 function availableBytes(): number {
-  const constrained = process.constrainedMemory();
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+  return containerMemoryLimit() ?? totalmem();
 }
 
 /** Measures this process; `close` ends the timer that it needs. */

@@ -9,6 +9,8 @@ export class Service {
   readonly surprises: string[] = [];
   private current: Program | undefined;
   private ending = false;
+  /** Of a program that ended by itself; never rejects. */
+  private relaunch: Promise<void> = Promise.resolve();
 
   constructor(
     readonly name: string,
@@ -31,19 +33,29 @@ export class Service {
       if (this.ending || this.current !== program) return;
       const lines = program.output.slice(-5).join('\n');
       this.surprises.push(`${this.name} ended by itself (${code ?? signal}):\n${lines}`);
-      if (this.supervised) this.start().catch((error) => this.surprises.push(String(error)));
+      if (!this.supervised) return;
+      this.relaunch = this.start().catch((error) => void this.surprises.push(String(error)));
     });
   }
 
   async kill9(): Promise<void> {
-    this.ending = true;
+    await this.untilOneRuns();
     await this.program.kill9();
   }
 
   /** As an operator does. */
   async stop(): Promise<void> {
-    this.ending = true;
+    await this.untilOneRuns();
     await this.program.stop();
+  }
+
+  /**
+   * Whoever ends the program and starts it again must not miss one that is just being launched in place
+   * of one that crashed: two would run from then on.
+   */
+  private async untilOneRuns(): Promise<void> {
+    this.ending = true;
+    await this.relaunch;
   }
 
   /** It stands still and keeps its connections (SIGSTOP). */

@@ -10,6 +10,11 @@ const scratch = new Scratch();
 const stop = new AbortController();
 const tell = (line: string) => void process.stdout.write(`${line}\n`);
 
+/** How long a report may take after an interruption, ms. */
+const REPORT_LIMIT_MS = 10_000;
+const EXIT_CODES = { held: 0, broken: 1, interrupted: 130 } as const;
+
+let reportLimit: NodeJS.Timeout | undefined;
 let ending: Promise<void> | undefined;
 
 /** Ends everything that was started, in any case, before the process ends. The first call counts. */
@@ -25,8 +30,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     if (stop.signal.aborted) return;
     stop.abort();
-    tell('Interrupted: ending what was started.');
-    void end(130);
+    tell('Interrupted: the report so far, then ending what was started.');
+    // A pipeline that stands still answers nothing, and nobody waits long after Ctrl-C.
+    reportLimit = setTimeout(() => {
+      tell('The pipeline does not answer: there is no report.');
+      void end(130);
+    }, REPORT_LIMIT_MS);
   });
 }
 
@@ -40,12 +49,13 @@ async function main(): Promise<number> {
   tell(`Soak for ${minutes} minutes on the ${engine} engine, store ${store}, seed ${seed}.`);
   const report = await runSoak(options, scratch, stop.signal, tell);
   const text = markdownOf(report);
-  if (!stop.signal.aborted) tell(`\n${text}`);
+  clearTimeout(reportLimit);
+  tell(`\n${text}`);
   if (file !== undefined) {
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, file.endsWith('.json') ? `${JSON.stringify(report, null, 2)}\n` : text);
   }
-  return report.verdict === 'held' ? 0 : 1;
+  return EXIT_CODES[report.verdict];
 }
 
 main().then(end, (error: unknown) => {

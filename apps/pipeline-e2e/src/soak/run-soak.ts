@@ -48,17 +48,21 @@ export async function runSoak(
   );
   load.start();
   const state = new SoakState();
+  // What ends from then on may be what the end of the soak has ended.
+  let surprisesBeforeStop: readonly string[] | undefined;
+  stop.addEventListener('abort', () => (surprisesBeforeStop = [...pipeline.surprises]));
   const endsAt = systemClock.monotonic() + minutes * MINUTE_MS;
   const telling = tellNowAndThen({ pipeline, load, state, endsAt, tell });
   try {
     await breakThings({ pipeline, load, state, endsAt, stop, options });
-    if (!stop.aborted) await check(pipeline, load, state);
+    if (!stop.aborted && !state.isBroken) await check(pipeline, load, state);
   } catch (error) {
-    state.surprises.push(error instanceof Error ? describe(error) : String(error));
+    if (!stop.aborted)
+      state.surprises.push(error instanceof Error ? describe(error) : String(error));
   } finally {
     clearInterval(telling);
   }
-  state.surprises.push(...pipeline.surprises);
+  state.surprises.push(...(surprisesBeforeStop ?? pipeline.surprises));
   return {
     startedAt,
     minutes,
@@ -66,8 +70,13 @@ export async function runSoak(
     engine,
     store,
     node: process.version.slice(1),
-    verdict: stop.aborted ? 'interrupted' : state.isBroken ? 'broken' : 'held',
-    ...(await findings(pipeline, load, state)),
+    verdict: state.verdict(stop.aborted),
+    ...knownFindings(load, state),
+    ...(await figuresAtEnd(pipeline).catch((error: unknown) => {
+      if (!stop.aborted) throw error;
+      // Ctrl-C reaches the servers, too.
+      return { stored: null, dead: null, duplicateDeliveries: null, queue: null };
+    })),
   };
 }
 
@@ -122,11 +131,20 @@ async function check(pipeline: Pipeline, load: Load, state: SoakState): Promise<
   state.violations.push(...violations);
 }
 
-async function findings(pipeline: Pipeline, load: Load, state: SoakState) {
+async function figuresAtEnd(pipeline: Pipeline) {
   const deliveries = await pipeline.deliveries.all();
   const delivered = new Set(deliveries.map(({ eventId }) => eventId));
   const stored = await pipeline.end.found();
   const queue = await pipeline.stats();
+  return {
+    stored: new Set(stored.map(({ eventId }) => eventId)).size,
+    dead: queue.dead,
+    duplicateDeliveries: deliveries.length - delivered.size,
+    queue,
+  };
+}
+
+function knownFindings(load: Load, state: SoakState) {
   const faults = [...state.recoveries].sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     faults: Object.fromEntries(faults.map(([kind, times]) => [kind, figuresOf(times)])),
@@ -135,10 +153,6 @@ async function findings(pipeline: Pipeline, load: Load, state: SoakState) {
     failedCalls: byStatus(load.failures),
     resent: load.ledger.resent,
     resentWithoutId: load.ledger.resentWithoutId,
-    stored: new Set(stored.map(({ eventId }) => eventId)).size,
-    dead: queue.dead,
-    duplicateDeliveries: deliveries.length - delivered.size,
-    queue,
     violations: state.violations,
     surprises: state.surprises,
   };

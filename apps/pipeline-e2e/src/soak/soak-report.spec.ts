@@ -51,6 +51,14 @@ describe('the report of a soak', () => {
     expect(text).not.toContain('Broken promises');
   });
 
+  it('is there for a soak that was interrupted and whose pipeline no longer answers', () => {
+    const unread = { stored: null, dead: null, duplicateDeliveries: null, queue: null };
+    const text = markdownOf({ ...REPORT, ...unread, verdict: 'interrupted' });
+    expect(text).toContain('**Interrupted before the end; nothing is proven.**');
+    expect(text).toMatch(/^\| enqueued +\| - +\|$/m);
+    expect(text).toMatch(/^\| acknowledged +\| 980 +\|$/m);
+  });
+
   it('names what was broken', () => {
     const violation = { invariant: 'no-loss' as const, count: 3, examples: ['a', 'b'] };
     const text = markdownOf({

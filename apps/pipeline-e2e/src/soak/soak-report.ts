@@ -20,12 +20,12 @@ export interface SoakReport {
   readonly failedCalls: Readonly<Record<string, number>>;
   readonly resent: number;
   readonly resentWithoutId: number;
-  /** Different events where events end. */
-  readonly stored: number;
-  readonly dead: number;
+  /** Different events where events end. Null, as what follows, where an interruption ended that, too. */
+  readonly stored: number | null;
+  readonly dead: number | null;
   /** Deliveries to handlers beyond the first of each event. */
-  readonly duplicateDeliveries: number;
-  readonly queue: QueueStats;
+  readonly duplicateDeliveries: number | null;
+  readonly queue: QueueStats | null;
   readonly violations: readonly Violation[];
   /** Programs that ended by themselves, parts that did not come back. */
   readonly surprises: readonly string[];
@@ -71,12 +71,12 @@ export function markdownOf(report: SoakReport): string {
         ['without an answer at the end', ledger.open],
         ['sent again under their batch id', report.resent],
         ['sent again without one', report.resentWithoutId],
-        ['enqueued', queue.enqueued],
-        ['batches recognised as duplicates', queue.duplicateBatches],
-        ['leases that ran out', queue.expiredLeases],
-        ['delivered to handlers more than once', report.duplicateDeliveries],
-        ['found at the end, different ones', report.stored],
-        ['dead letters', report.dead],
+        ['enqueued', queue?.enqueued ?? '-'],
+        ['batches recognised as duplicates', queue?.duplicateBatches ?? '-'],
+        ['leases that ran out', queue?.expiredLeases ?? '-'],
+        ['delivered to handlers more than once', report.duplicateDeliveries ?? '-'],
+        ['found at the end, different ones', report.stored ?? '-'],
+        ['dead letters', report.dead ?? '-'],
       ],
     ),
     '',

@@ -1,4 +1,5 @@
 import type { Violation } from '../harness/invariants';
+import type { SoakReport } from './soak-report';
 
 /** What a soak has seen so far. */
 export class SoakState {
@@ -13,6 +14,12 @@ export class SoakState {
     const times = this.recoveries.get(kind);
     if (times === undefined) this.recoveries.set(kind, [recoveryMs]);
     else times.push(recoveryMs);
+  }
+
+  /** What was broken before an interruption stays broken. */
+  verdict(isInterrupted: boolean): SoakReport['verdict'] {
+    if (this.isBroken) return 'broken';
+    return isInterrupted ? 'interrupted' : 'held';
   }
 
   get isBroken(): boolean {

@@ -5,6 +5,7 @@ import type {
   DeadLetterPage,
   DeadLetterPageRequest,
   DeadLetters,
+  LetterOutcome,
 } from '../dead-letters';
 import type { Environment } from './environment';
 import { purgeLetters, redriveLetters } from './move-dead-letters';
@@ -45,19 +46,19 @@ export class EmbeddedDeadLetters implements DeadLetters {
     return nextTurn(entry && String(numbersOf(entry)[0]));
   }
 
-  redrive(partition: number, ids: readonly string[]): Promise<readonly boolean[]> {
+  redrive(partition: number, ids: readonly string[]): Promise<readonly LetterOutcome[]> {
     return this.move(redriveLetters, partition, ids);
   }
 
-  purge(partition: number, ids: readonly string[]): Promise<readonly boolean[]> {
+  purge(partition: number, ids: readonly string[]): Promise<readonly LetterOutcome[]> {
     return this.move(purgeLetters, partition, ids);
   }
 
   private async move(
-    step: (records: PartitionRecords, letters: readonly number[]) => boolean[],
+    step: (records: PartitionRecords, letters: readonly number[]) => LetterOutcome[],
     partition: number,
     ids: readonly string[],
-  ): Promise<readonly boolean[]> {
+  ): Promise<readonly LetterOutcome[]> {
     const records = this.recordsOf(partition);
     checkLetterIds(ids, LETTER_ID);
     if (ids.length === 0) return [];

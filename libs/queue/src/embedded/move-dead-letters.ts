@@ -1,16 +1,21 @@
+import type { LetterOutcome } from '../dead-letters';
+import { isEventText } from '../event-text';
 import { chunkEnds, encodeFreshChunk } from './event-chunk';
 import type { DeadLetterRecord, PartitionRecords } from './partition-records';
 
 interface MovedLetters {
   readonly found: readonly DeadLetterRecord[];
   /** For each letter that was asked for. */
-  readonly moved: readonly boolean[];
+  readonly outcomes: LetterOutcome[];
 }
 
 /** Puts dead letters at the end of the pending events, as events that have never failed. */
-export function redriveLetters(records: PartitionRecords, letters: readonly number[]): boolean[] {
-  const { found, moved } = takeOut(records, letters);
-  if (found.length === 0) return [...moved];
+export function redriveLetters(
+  records: PartitionRecords,
+  letters: readonly number[],
+): LetterOutcome[] {
+  const { found, outcomes } = takeOut(records, letters, ({ body }) => isEventText(body));
+  if (found.length === 0) return outcomes;
   const state = records.state();
   const bodies = found.map(({ body }) => body);
   const sizes = bodies.map((body) => Buffer.byteLength(body));
@@ -26,30 +31,38 @@ export function redriveLetters(records: PartitionRecords, letters: readonly numb
   state.pending += found.length;
   state.wakeups += 1;
   records.putState(state);
-  return [...moved];
+  return outcomes;
 }
 
 /** Drops dead letters for good. */
-export function purgeLetters(records: PartitionRecords, letters: readonly number[]): boolean[] {
-  const { found, moved } = takeOut(records, letters);
-  if (found.length === 0) return [...moved];
+export function purgeLetters(
+  records: PartitionRecords,
+  letters: readonly number[],
+): LetterOutcome[] {
+  const { found, outcomes } = takeOut(records, letters, () => true);
+  if (found.length === 0) return outcomes;
   const state = records.state();
   state.dead -= found.length;
   state.purged += found.length;
   for (const { body } of found) state.bytes -= Buffer.byteLength(body);
   records.putState(state);
-  return [...moved];
+  return outcomes;
 }
 
-/** Removes the letters that are there; one that is named twice is gone the second time. */
-function takeOut(records: PartitionRecords, letters: readonly number[]): MovedLetters {
+/** Removes the letters that are there and may move; one that is named twice is gone the second time. */
+function takeOut(
+  records: PartitionRecords,
+  letters: readonly number[],
+  mayMove: (letter: DeadLetterRecord) => boolean,
+): MovedLetters {
   const found: DeadLetterRecord[] = [];
-  const moved = letters.map((letter) => {
+  const outcomes = letters.map((letter): LetterOutcome => {
     const record = records.deadLetter(letter);
-    if (record === undefined) return false;
+    if (record === undefined) return 'gone';
+    if (!mayMove(record)) return 'refused';
     records.remove(records.keys.dead(letter));
     found.push(record);
-    return true;
+    return 'moved';
   });
-  return { found, moved };
+  return { found, outcomes };
 }

@@ -4,6 +4,7 @@ import type {
   DeadLetterPage,
   DeadLetterPageRequest,
   DeadLetters,
+  LetterOutcome,
 } from '../dead-letters';
 import type { PartitionKeys } from './redis-keys';
 import type { RedisLink } from './redis-link';
@@ -41,7 +42,7 @@ export class RedisDeadLetters implements DeadLetters {
     return entry === undefined ? undefined : parseDeadLetter(entry).id;
   }
 
-  async redrive(partition: number, ids: readonly string[]): Promise<readonly boolean[]> {
+  async redrive(partition: number, ids: readonly string[]): Promise<readonly LetterOutcome[]> {
     const { dead, pending, wakeup } = this.keysOf(partition);
     checkLetterIds(ids, ENTRY_ID);
     if (ids.length === 0) return [];
@@ -49,7 +50,7 @@ export class RedisDeadLetters implements DeadLetters {
     return parseMovedReply(await this.link.run(redisScripts.redrive, keys, ids));
   }
 
-  async purge(partition: number, ids: readonly string[]): Promise<readonly boolean[]> {
+  async purge(partition: number, ids: readonly string[]): Promise<readonly LetterOutcome[]> {
     const { dead, counters } = this.keysOf(partition);
     checkLetterIds(ids, ENTRY_ID);
     if (ids.length === 0) return [];

@@ -1,5 +1,5 @@
 import { PipelineError } from '@event-pipeline/runtime';
-import type { DeadLetter, DeadLetterPage } from '../dead-letters';
+import type { DeadLetter, DeadLetterPage, LetterOutcome } from '../dead-letters';
 import type { Delivery, EnqueueBatch, EnqueueResult, QueueStats, Received } from '../queue';
 import type { Partitioning, PartitionEra } from '../partitioning';
 
@@ -113,8 +113,19 @@ export function parseDeadLetter(entry: unknown): DeadLetter {
 }
 
 /** What became of each of `ids`, for redrive and purge. */
-export function parseMovedReply(reply: unknown): readonly boolean[] {
-  return listOf(reply, 'dead letters moved').map((moved) => Number(moved) > 0);
+export function parseMovedReply(reply: unknown): readonly LetterOutcome[] {
+  return listOf(reply, 'dead letters moved').map((outcome) => {
+    switch (Number(outcome)) {
+      case 0:
+        return 'gone';
+      case 1:
+        return 'moved';
+      case 2:
+        return 'refused';
+      default:
+        throw corrupt('outcome of a dead letter');
+    }
+  });
 }
 
 export function parseStatsReply(reply: unknown): QueueStats {

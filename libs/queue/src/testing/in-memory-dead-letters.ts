@@ -4,9 +4,9 @@ import type {
   DeadLetterPage,
   DeadLetterPageRequest,
   DeadLetters,
+  LetterOutcome,
 } from '../dead-letters';
-import { MAX_ERROR_LENGTH } from '../queue';
-import type { Waiting } from './in-memory-events';
+import { MAX_ERROR_LENGTH, type Delivery } from '../queue';
 import type { InMemoryPartition } from './in-memory-partition';
 
 const LETTER_ID = /^(?:0|[1-9]\d{0,14})$/;
@@ -17,7 +17,7 @@ export class Graveyard {
   private next = 0;
 
   bury(
-    { body, attempts, crashes, firstFailureAt }: Waiting,
+    { body, attempts, crashes, firstFailureAt }: Delivery,
     { reason, error, handler }: Pick<DeadLetter, 'reason' | 'error' | 'handler'>,
     now: number,
   ): void {
@@ -26,6 +26,10 @@ export class Graveyard {
       ...{ body, reason, error: error.slice(0, MAX_ERROR_LENGTH), handler },
       ...{ attempts, crashes, firstFailureAt: firstFailureAt || now, diedAt: now },
     });
+  }
+
+  find(id: string): DeadLetter | undefined {
+    return this.letters.find((letter) => letter.id === id);
   }
 
   takeOut(id: string): DeadLetter | undefined {
@@ -60,24 +64,24 @@ export class InMemoryDeadLetters implements DeadLetters {
 
   async get(partition: number, id: string): Promise<DeadLetter | undefined> {
     checkLetterIds([id], LETTER_ID);
-    return this.at(partition).dead.letters.find((letter) => letter.id === id);
+    return this.at(partition).dead.find(id);
   }
 
   async newest(partition: number): Promise<string | undefined> {
     return this.at(partition).dead.letters.at(-1)?.id;
   }
 
-  async redrive(number: number, ids: readonly string[]): Promise<readonly boolean[]> {
+  async redrive(number: number, ids: readonly string[]): Promise<readonly LetterOutcome[]> {
     const partition = this.at(number);
     checkLetterIds(ids, LETTER_ID);
     return ids.map((id) => {
-      const isMoved = partition.redrive(id);
-      if (isMoved) this.wake(partition);
-      return isMoved;
+      const outcome = partition.redrive(id);
+      if (outcome === 'moved') this.wake(partition);
+      return outcome;
     });
   }
 
-  async purge(number: number, ids: readonly string[]): Promise<readonly boolean[]> {
+  async purge(number: number, ids: readonly string[]): Promise<readonly LetterOutcome[]> {
     const partition = this.at(number);
     checkLetterIds(ids, LETTER_ID);
     return ids.map((id) => partition.purge(id));

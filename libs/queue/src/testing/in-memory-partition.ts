@@ -10,6 +10,8 @@ import type {
   ReclaimLimits,
   SettleException,
 } from '../queue';
+import type { LetterOutcome } from '../dead-letters';
+import { isEventText } from '../event-text';
 import { Graveyard } from './in-memory-dead-letters';
 import { bytesOf, type HeldLease, type Waiting } from './in-memory-events';
 import { toDelivery, WaitingLines, type Manner } from './in-memory-waiting';
@@ -62,18 +64,28 @@ export class InMemoryPartition {
     return { outcome: 'queued' };
   }
 
-  /** Puts a dead letter back at the end of the line; false where it is gone. */
-  redrive(id: string): boolean {
-    const letter = this.dead.takeOut(id);
-    if (letter !== undefined) this.waiting.append(letter.body);
-    return letter !== undefined;
+  /** A dead letter of a text that did not come by way of the queue. */
+  buryForeign(body: string, now: number): void {
+    this.enqueued++;
+    const item = { body, attempts: 1, crashes: 0, firstFailureAt: now };
+    this.dead.bury(item, { reason: 'undecodable', error: 'no event', handler: '' }, now);
   }
 
-  /** Drops a dead letter; false where it is gone. */
-  purge(id: string): boolean {
-    const isThere = this.dead.takeOut(id) !== undefined;
-    if (isThere) this.purged++;
-    return isThere;
+  /** Puts a dead letter back at the end of the line. */
+  redrive(id: string): LetterOutcome {
+    const letter = this.dead.find(id);
+    if (letter === undefined) return 'gone';
+    if (!isEventText(letter.body)) return 'refused';
+    this.dead.takeOut(id);
+    this.waiting.append(letter.body);
+    return 'moved';
+  }
+
+  /** Drops a dead letter. */
+  purge(id: string): LetterOutcome {
+    if (this.dead.takeOut(id) === undefined) return 'gone';
+    this.purged++;
+    return 'moved';
   }
 
   /** Returns whether it made a lease. */

@@ -10,6 +10,7 @@ describeQueueContract('in memory', async (options = {}) => {
     queue,
     openAnother: async () => queue,
     passTime: async (ms) => void (passed += ms),
+    buryForeign: async (body) => queue.buryForeign(body),
     dispose: () => queue.close(),
   };
 });

@@ -73,6 +73,11 @@ export class InMemoryQueue implements Queue {
     this.partitions.resize(partitions);
   }
 
+  /** Makes a dead letter of a text that did not come by way of the queue, and need be no event. */
+  buryForeign(body: string): void {
+    this.at(0).buryForeign(body, this.now());
+  }
+
   /** All dead letters of a partition at once, oldest first. */
   deadLettersIn(partition = 0): readonly DeadLetter[] {
     return this.at(partition).dead.letters;

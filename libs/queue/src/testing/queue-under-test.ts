@@ -16,6 +16,11 @@ export interface QueueUnderTest {
   openAnother(): Promise<Queue>;
   /** Lets time pass as the engine sees it: leases, retries and remembered ids grow older by `ms`. */
   passTime(ms: number): Promise<void>;
+  /**
+   * Makes a dead letter of a text in partition 0 that did not come by way of the queue, whatever it is:
+   * reason `undecodable`, error `no event`, one attempt. It counts as an event that was enqueued.
+   */
+  buryForeign(body: string): Promise<void>;
   /** Closes everything and removes what was stored. */
   dispose(): Promise<void>;
 }

@@ -83,6 +83,8 @@ export class Lane {
     const { random, impatience, onFailure } = this.options;
     const call = readFailedCall(error);
     onFailure(call);
+    // Else "unknown" would excuse whatever became of the events.
+    if (!call.allowed) this.ledger.breach(`a valid call ended with ${call.text}`);
     if (!call.again) {
       for (const n of numbers) {
         if (call.definite) this.ledger.refuse(n, call.text);

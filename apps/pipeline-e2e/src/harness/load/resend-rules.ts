@@ -14,6 +14,8 @@ export interface FailedCall {
   readonly summary?: StreamSummary;
   /** Whether nothing of it was queued, surely; only where it is not to be sent again. */
   readonly definite: boolean;
+  /** Whether a collector that works may end a valid call like this, or a broken connection may. */
+  readonly allowed: boolean;
   readonly text: string;
 }
 
@@ -24,6 +26,7 @@ export function readFailedCall(error: ServiceError): FailedCall {
     ...(retryDelayMs !== undefined && { askedMs: retryDelayMs }),
     ...(summary !== undefined && { summary }),
     definite: DEFINITE.has(error.code),
+    allowed: isAllowed(error),
     text: `${status[error.code]}: ${error.details}`,
   };
 }
@@ -32,6 +35,18 @@ const DEFINITE = new Set([
   status.INVALID_ARGUMENT,
   status.RESOURCE_EXHAUSTED,
   status.UNIMPLEMENTED,
+]);
+
+/** Statuses that docs/errors.md explains; of INTERNAL only what a broken connection becomes. */
+function isAllowed({ code, details }: ServiceError): boolean {
+  return code === status.INTERNAL ? details.includes('RST_STREAM') : ALLOWED.has(code);
+}
+
+const ALLOWED = new Set([
+  ...DEFINITE,
+  status.UNAVAILABLE,
+  status.DEADLINE_EXCEEDED,
+  status.CANCELLED,
 ]);
 
 function detailsOf(error: ServiceError) {

@@ -49,6 +49,16 @@ export const embeddedPlantedBugs: readonly PlantedBug[] = [
   { name: 'suspects that come back are not kept', plant: () => leaveOut('put', 'group') },
   { name: 'a dead letter is counted and not kept', plant: () => leaveOut('put', 'dead') },
   {
+    name: 'a redrive puts back what is no event',
+    plant: () => {
+      const { deadLetter } = records;
+      jest.spyOn(records, 'deadLetter').mockImplementation(function (this: PartitionRecords, n) {
+        const letter = deadLetter.call(this, n);
+        return letter && { ...letter, body: letter.body.replace(/^(?!\{)/, '{') };
+      });
+    },
+  },
+  {
     name: 'a batch that was queued is queued again',
     plant: () => void jest.spyOn(records, 'batch').mockReturnValue(undefined),
   },

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Queue } from '../../queue';
 import type { EngineUnderModel } from '../../testing/model/queue-under-model';
-import { ShiftedClock, countKeys, embeddedFolder } from './embedded-queue-under-test';
+import { ShiftedClock, countKeys, embeddedFolder, buryForeign } from './embedded-queue-under-test';
 
 /** Time passes only where a run says so. */
 class StandingClock extends ShiftedClock {
@@ -24,6 +24,7 @@ export const embeddedEngine: EngineUnderModel = {
     return {
       users,
       passTime: (ms) => Promise.resolve(void (folder.clock.aheadMs += ms)),
+      buryForeign: (body) => buryForeign(folder, body),
       restart: async (user) => {
         await users[user].close();
         users[user] = await folder.open();

@@ -6,6 +6,7 @@ import type { Queue } from '../../queue';
 import type { CreateQueueUnderTest } from '../../testing';
 import { openEmbeddedQueue, type EmbeddedQueueOptions } from '../embedded-queue';
 import { Environment } from '../environment';
+import { PartitionRecords } from '../partition-records';
 
 /** The machine's clock, some way ahead: real waits, and a time of day that a test can move. */
 export class ShiftedClock implements Clock {
@@ -71,9 +72,29 @@ export const createEmbeddedQueueUnderTest: CreateQueueUnderTest = async (options
       folder.clock.aheadMs += ms;
       return Promise.resolve();
     },
+    buryForeign: (body) => buryForeign(folder, body),
     dispose: folder.dispose,
   };
 };
+
+/** Makes a dead letter of a text in partition 0, past the queue and its checks. */
+export async function buryForeign(folder: EmbeddedFolder, body: string): Promise<void> {
+  const now = folder.clock.now();
+  await withEnvironment(folder, (environment) =>
+    environment.transact(() => {
+      const records = new PartitionRecords(environment.db, 'event_queue', 0);
+      const state = records.state();
+      records.putJson(records.keys.dead(state.nextDead++), {
+        ...{ body, reason: 'undecodable', error: 'no event', handler: '' },
+        ...{ attempts: 1, crashes: 0, firstFailureAt: now, lastFailureAt: now },
+      });
+      state.enqueued += 1;
+      state.dead += 1;
+      state.bytes += Buffer.byteLength(body);
+      records.putState(state);
+    }),
+  );
+}
 
 /** Every key of the database by its kind: how many of each there are. */
 export async function countKeys(folder: EmbeddedFolder): Promise<Record<string, number>> {

@@ -9,18 +9,25 @@ end
 
 -- Reads the entries of these ids, each once. Writes nothing, so that what is wrong with an id or the
 -- stream is an error before the first write.
--- returns ids that are there, their bodies, for each id asked 1 or 0 (gone, or named before)
-local function find_letters(dead, ids)
+-- may_move  says of a body whether its letter may be taken; nil: all may
+-- returns   ids that are there and may, their bodies, for each id asked 1 (one of these), 0 (gone, or
+--           named before) or 2 (may not)
+local function find_letters(dead, ids, may_move)
   local found, bodies, answers, seen = {}, {}, {}, {}
   for i = 1, #ids do
     local entry = redis.call('XRANGE', dead, ids[i], ids[i])[1]
     answers[i] = 0
     -- by the entry's own id: "01-0" is "1-0", too
     if entry and not seen[entry[1]] then
-      seen[entry[1]] = true
-      found[#found + 1] = entry[1]
-      bodies[#bodies + 1] = fields_of(entry).body
-      answers[i] = 1
+      local body = fields_of(entry).body
+      if may_move and not may_move(body) then
+        answers[i] = 2
+      else
+        seen[entry[1]] = true
+        found[#found + 1] = entry[1]
+        bodies[#bodies + 1] = body
+        answers[i] = 1
+      end
     end
   end
   return found, bodies, answers

@@ -15,5 +15,6 @@ local bytes = 0
 for i = 1, #found do bytes = bytes + #(bodies[i] or '') end
 redis.call('XDEL', KEYS[1], unpack(found))
 redis.call('HINCRBY', KEYS[2], 'purged', #found)
-redis.call('HINCRBY', KEYS[2], 'bytes', -bytes)
+-- not -bytes: that of 0 is "-0" in Lua, which is no integer to Redis
+redis.call('HINCRBY', KEYS[2], 'bytes', 0 - bytes)
 return answers

@@ -109,11 +109,15 @@ export const redisPlantedBugs: readonly PlantedBug[] = [
     "redis.call('XDEL', KEYS[1], unpack(found))",
     '',
   ]),
+  bug('redrive puts back what is no event', 'redrive', ['string.byte(body, 1) == 123', 'true']),
   bug('redrive drops the letter, and ends before it has queued the event', 'redrive', [
     "redis.call('LPUSH', KEYS[2], unpack(bodies))",
     '',
   ]),
-  bug('purge forgets the bytes', 'purge', ["redis.call('HINCRBY', KEYS[2], 'bytes', -bytes)", '']),
+  bug('purge forgets the bytes', 'purge', [
+    "redis.call('HINCRBY', KEYS[2], 'bytes', 0 - bytes)",
+    '',
+  ]),
   bug('suspects do not come back in halves', 'reclaim', [
     'push_suspects(1, half)\n  push_suspects(half + 1, count)',
     'push_suspects(1, count)',

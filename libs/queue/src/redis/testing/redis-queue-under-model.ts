@@ -26,6 +26,7 @@ export async function redisEngine(server: RedisServer): Promise<RedisUnderModel>
       return {
         users,
         passTime: queue.passTime,
+        buryForeign: queue.buryForeign,
         restart: async () => void (await redis.script('FLUSH')),
         expectNothingLeft: async (deadLetters) => {
           const keys = partitionKeys(queue.name, 0);

@@ -42,6 +42,10 @@ export async function createRedisQueueUnderTest(
     queue: await open(),
     openAnother: open,
     passTime: (ms) => passTime(redis, name, ms),
+    buryForeign: async (body) => {
+      const { dead, counters } = partitionKeys(name, 0);
+      await redis.command(dead, 'eval', BURY_FOREIGN, 2, dead, counters, body);
+    },
     dispose: async () => {
       await Promise.all(opened.map((queue) => queue.close()));
       for (let partition = 0; partition < PARTITIONS; partition++) {
@@ -55,6 +59,14 @@ export async function createRedisQueueUnderTest(
 const DELETE_KEYS = `
   redis.call('DEL', KEYS[1])
   for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('DEL', key) end`;
+
+const BURY_FOREIGN = `
+  local time = redis.call('TIME')
+  local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
+  redis.call('XADD', KEYS[1], '*', 'body', ARGV[1], 'reason', 'undecodable', 'error', 'no event',
+    'handler', '', 'attempts', 1, 'crashes', 0, 'first', now, 'last', now)
+  redis.call('HINCRBY', KEYS[2], 'enqueued', 1)
+  redis.call('HINCRBY', KEYS[2], 'bytes', #ARGV[1])`;
 
 /** Partitions that tests use at most. */
 const PARTITIONS = 7;

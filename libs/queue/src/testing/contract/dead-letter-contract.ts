@@ -217,7 +217,7 @@ export function describeDeadLetterContract(create: CreateQueueUnderTest): void {
         await put(queue, events(5, 6));
         const before = await queue.stats(0);
         const asked = [letters[2], letters[0]] as DeadLetter[];
-        expect(await queue.deadLetters.redrive(0, idsOf(asked))).toEqual([true, true]);
+        expect(await queue.deadLetters.redrive(0, idsOf(asked))).toEqual(['moved', 'moved']);
         const { enqueued, bytes } = before;
         expect(await queue.stats(0)).toMatchObject({ enqueued, bytes, pending: 4, dead: 2 });
         const lease = await take(queue);
@@ -234,12 +234,36 @@ export function describeDeadLetterContract(create: CreateQueueUnderTest): void {
       'moves a letter once, however often it is asked to: by then it is gone',
       withQueue(create, async ({ queue }) => {
         const [one, two] = idsOf(await bury(queue, events(1, 2))) as [string, string];
-        expect(await queue.deadLetters.redrive(0, [one, one])).toEqual([true, false]);
-        expect(await queue.deadLetters.redrive(0, [one, two])).toEqual([false, true]);
-        expect(await queue.deadLetters.redrive(0, [one, two])).toEqual([false, false]);
-        expect(await queue.deadLetters.purge(0, [one])).toEqual([false]);
+        expect(await queue.deadLetters.redrive(0, [one, one])).toEqual(['moved', 'gone']);
+        expect(await queue.deadLetters.redrive(0, [one, two])).toEqual(['gone', 'moved']);
+        expect(await queue.deadLetters.redrive(0, [one, two])).toEqual(['gone', 'gone']);
+        expect(await queue.deadLetters.purge(0, [one])).toEqual(['gone']);
         expect(await queue.deadLetters.get(0, one)).toBeUndefined();
         expect(await drainAll(queue)).toEqual(events(1, 2));
+      }),
+    );
+
+    it(
+      'leaves a letter that is no event where it is, and moves the others',
+      withQueue(create, async ({ queue, buryForeign }) => {
+        await bury(queue, [event(1)]);
+        await buryForeign('no event');
+        await bury(queue, [event(2)]);
+        const { letters } = await queue.deadLetters.list(0, PAGE);
+        expect(bodies(letters)).toEqual([event(1), 'no event', event(2)]);
+        const [one, foreign, two] = idsOf(letters) as [string, string, string];
+        const before = await queue.stats(0);
+        expect(await queue.deadLetters.redrive(0, [foreign])).toEqual(['refused']);
+        expect(await queue.stats(0)).toEqual(before);
+        const asked = [one, foreign, foreign, two];
+        const outcomes = ['moved', 'refused', 'refused', 'moved'];
+        expect(await queue.deadLetters.redrive(0, asked)).toEqual(outcomes);
+        expect(await queue.deadLetters.redrive(0, asked)).toEqual(
+          outcomes.map((outcome) => (outcome === 'moved' ? 'gone' : outcome)),
+        );
+        expect(await queue.deadLetters.get(0, foreign)).toEqual(letters[1]);
+        expect(await drainAll(queue)).toEqual([event(1), event(2)]);
+        expect(await queue.deadLetters.purge(0, [foreign])).toEqual(['moved']);
       }),
     );
 
@@ -251,7 +275,7 @@ export function describeDeadLetterContract(create: CreateQueueUnderTest): void {
         const answers = await Promise.all(
           [queue, other, queue, other].map((user) => user.deadLetters.redrive(0, ids)),
         );
-        const moved = ids.map((_, at) => answers.filter((answer) => answer[at]).length);
+        const moved = ids.map((_, at) => answers.filter((answer) => answer[at] === 'moved').length);
         expect(moved).toEqual(ids.map(() => 1));
         expect((await drainAll(queue)).sort()).toEqual(events(1, 50).sort());
       }),
@@ -261,7 +285,8 @@ export function describeDeadLetterContract(create: CreateQueueUnderTest): void {
       'moves as many as a call may name, in one step',
       withQueue(create, async ({ queue }) => {
         const ids = idsOf(await bury(queue, events(1, 1_000)));
-        expect((await queue.deadLetters.redrive(0, ids)).every(Boolean)).toBe(true);
+        const outcomes = await queue.deadLetters.redrive(0, ids);
+        expect(new Set(outcomes)).toEqual(new Set(['moved']));
         expect(await drainAll(queue, { maxEvents: 1_000 })).toEqual(events(1, 1_000));
       }),
     );
@@ -295,7 +320,7 @@ export function describeDeadLetterContract(create: CreateQueueUnderTest): void {
           const ids = idsOf(await bury(queue, events(1, 3)));
           const refused = [{ outcome: 'refused', reason: 'QUEUE_FULL' }];
           expect(await queue.enqueue(0, [batchOf([event(4)])])).toEqual(refused);
-          expect(await queue.deadLetters.redrive(0, ids)).toEqual([true, true, true]);
+          expect(await queue.deadLetters.redrive(0, ids)).toEqual(['moved', 'moved', 'moved']);
           expect(await queue.enqueue(0, [batchOf([event(4)])])).toEqual(refused);
           expect(await drainAll(queue)).toEqual(events(1, 3));
           await put(queue, [event(4)]);
@@ -312,14 +337,34 @@ export function describeDeadLetterContract(create: CreateQueueUnderTest): void {
         const letters = await bury(queue, events(1, 4));
         const before = await queue.stats(0);
         const [one, two, three, four] = idsOf(letters) as [string, string, string, string];
-        expect(await queue.deadLetters.purge(0, [two, one, two])).toEqual([true, true, false]);
+        expect(await queue.deadLetters.purge(0, [two, one, two])).toEqual([
+          'moved',
+          'moved',
+          'gone',
+        ]);
         const stats = await queue.stats(0);
         expect(stats).toMatchObject({ dead: 2, purged: 2, pending: 0 });
         expect(stats.bytes).toBe(before.bytes - Buffer.byteLength(event(1) + event(2)));
-        expect(await queue.deadLetters.redrive(0, [one])).toEqual([false]);
-        expect(await queue.deadLetters.purge(0, [one, three, four])).toEqual([false, true, true]);
+        expect(await queue.deadLetters.redrive(0, [one])).toEqual(['gone']);
+        expect(await queue.deadLetters.purge(0, [one, three, four])).toEqual([
+          'gone',
+          'moved',
+          'moved',
+        ]);
         expect(await queue.stats(0)).toMatchObject({ dead: 0, purged: 4, bytes: 0 });
         expect(await receive(queue)).toEqual({ isolatedWaiting: false });
+      }),
+    );
+
+    it(
+      'drops what is no event, too, however short',
+      withQueue(create, async ({ queue, buryForeign }) => {
+        await buryForeign('');
+        await buryForeign('no event');
+        const ids = idsOf((await queue.deadLetters.list(0, PAGE)).letters);
+        expect(await queue.deadLetters.purge(0, ids.slice(0, 1))).toEqual(['moved']);
+        expect(await queue.deadLetters.purge(0, ids)).toEqual(['gone', 'moved']);
+        expect(await queue.stats(0)).toMatchObject({ enqueued: 2, purged: 2, dead: 0, bytes: 0 });
       }),
     );
 

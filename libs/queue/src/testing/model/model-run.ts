@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { deadLetterCommands } from './commands/dead-letter-command';
 import { enqueueCommands } from './commands/enqueue-command';
+import { foreignCommands } from './commands/foreign-command';
 import { lateCommands, leaseCommands } from './commands/lease-command';
 import {
   crashAllCommands,
@@ -34,7 +35,7 @@ export function queueModelProperty(engine: EngineUnderModel) {
       ...[receiveCommands, receiveCommands, receiveCommands, receiveCommands, receiveCommands],
       ...[settleCommands, settleCommands, settleCommands, leaseCommands, leaseCommands],
       ...[passTimeCommands, reclaimCommands, crashCommands, crashAllCommands, crashAllCommands],
-      ...[lateCommands, restartCommands, deadLetterCommands],
+      ...[lateCommands, restartCommands, deadLetterCommands, foreignCommands],
     ] as fc.Arbitrary<QueueCommand>[],
     { maxCommands: MAX_COMMANDS, size: 'max' },
   );

@@ -7,6 +7,8 @@ export interface QueueUnderModel {
   readonly users: readonly [Queue, Queue];
   /** Lets leases, retries and remembered ids grow older. */
   passTime(ms: number): Promise<void>;
+  /** Makes a dead letter of a text that need be no event, past the queue and its checks. */
+  buryForeign(body: string): Promise<void>;
   /** Ends one user in order and opens it again, or makes the server forget what it may forget. */
   restart(user: 0 | 1): Promise<void>;
   /** After a run that has had everything processed: nothing but dead letters may be stored. */

@@ -70,7 +70,7 @@ export const collectorConfig = defineConfig(
       {
         optional: true,
         description:
-          'resident memory above which new events are refused; unset: 80 % of what the container or the machine has',
+          'resident memory above which new events are refused, at best twice what an idle collector has (85 MiB) or more; unset: 80 % of what the container or the machine has',
         unit: 'bytes',
       },
     ),

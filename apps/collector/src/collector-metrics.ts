@@ -8,6 +8,7 @@ export function loadMetrics(metrics: Metrics, logger: Logger): LoadObserver {
   for (const reason of LOAD_REASONS) metrics.loadShedding.set(0, { reason });
   return {
     sampled: ({ loopDelayMs }) => metrics.loopDelaySeconds.observe(loopDelayMs / 1_000),
+    limitTooLow: (problem) => logger.warn({}, problem),
     closed: (reason, problem) => {
       metrics.loadShedding.set(1, { reason });
       logger.warn({ reason }, `new events are refused for a while: ${problem}`);

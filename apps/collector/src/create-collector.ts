@@ -102,7 +102,7 @@ export async function createCollector(
     host: config.httpHost,
     ...config.httpPort,
     portVariable: 'COLLECTOR_HTTP_PORT',
-    readiness: () => Promise.resolve(readiness(service, probe)),
+    readiness: () => Promise.resolve(readiness(service, probe, gate)),
     metrics,
     logger,
   });
@@ -111,13 +111,14 @@ export async function createCollector(
   return [http, queueComponent(queue), partitions, batchers, gate, stuck, probe, server];
 }
 
-function readiness(service: EventService, probe: QueueProbe): Readiness {
+function readiness(service: EventService, probe: QueueProbe, gate: LoadGate): Readiness {
   if (service.isDraining) return { ready: false, reason: 'the collector is shutting down' };
   const { available, health, problem } = probe;
   const details = health && {
     durability: health.durability,
     guarantee: GUARANTEES[health.durability],
     findings: health.findings?.filter(({ level }) => level !== 'ok') ?? [],
+    ...(gate.problem !== undefined && { shedding: gate.problem }),
   };
   return { ready: available, reason: available ? 'ok' : problem, ...(details && { details }) };
 }

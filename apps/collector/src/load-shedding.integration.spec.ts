@@ -72,6 +72,10 @@ describe('a collector under load', () => {
     await until(
       async () => (await collector.metric('pipeline_load_shedding{reason="memory"}')) === 1,
     );
+    expect(await collector.readiness()).toMatchObject({
+      ready: true,
+      shedding: expect.stringContaining('COLLECTOR_MEMORY_LIMIT_BYTES') as string,
+    });
     // With nothing in flight one call passes: it is what keeps the next ones out.
     redis.pause();
     const first = collector.client.publish(good());

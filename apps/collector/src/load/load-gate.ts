@@ -18,6 +18,8 @@ export interface LoadSample {
 /** Where the samples come from. */
 export interface LoadMeasure {
   sample(): LoadSample;
+  /** Collects all garbage and gives back what that frees; blocks meanwhile. */
+  collect(): void;
   close(): void;
 }
 
@@ -34,6 +36,8 @@ export type LoadReason = (typeof LOAD_REASONS)[number];
 /** Told what the gate sees and does; implemented by metrics and the log. Must not throw. */
 export interface LoadObserver {
   sampled(sample: LoadSample): void;
+  /** At the start: the limit leaves no room for events. */
+  limitTooLow(problem: string): void;
   /** Shedding began, with why in words. */
   closed(reason: LoadReason, problem: string): void;
   opened(reason: LoadReason): void;
@@ -48,12 +52,18 @@ export const SAMPLE_INTERVAL_MS = 100;
  * stays in memory as long as they wait.
  */
 export const BACK_PRESSURE_MS = 2_000;
-/** Intake opens again below this part of the limit that closed it, so that it does not flutter. */
+/** Between two collections while load is shed for memory and nothing is in flight, ms. */
+export const COLLECT_INTERVAL_MS = 5_000;
+/**
+ * Intake opens again below this part of the limit that closed it, so that it does not flutter. Of the
+ * memory only that counts which the process did not have at its start: that part never falls.
+ */
 const REOPEN_AT = { memory: 0.9, heap: 0.9, 'event-loop': 0.5 } as const;
 
 interface Closed {
   readonly reason: LoadReason;
   readonly since: number;
+  readonly problem: string;
   readonly error: PipelineError;
 }
 
@@ -63,13 +73,17 @@ interface Closed {
  *
  * Calls are refused at once. Streams are no longer read at first, and refused where that does not help
  * within {@link BACK_PRESSURE_MS}. What was taken goes on. While nothing is in flight a single request
- * passes at a time: then it is not the events that need the memory, and refusing would never end.
+ * passes at a time: then it is not the events that need the memory, and refusing would never end. An
+ * idle process collects no garbage by itself, so the gate does it then, and opens below the limit.
  */
 export class LoadGate implements Component {
   readonly name = 'load-gate';
   private readonly ended = new AbortController();
   private sampling: Promise<void> = Promise.resolve();
   private shut: Closed | undefined;
+  /** Resident at the start, bytes. */
+  private baseline = 0;
+  private collectedAt = -Infinity;
 
   constructor(
     private readonly load: LoadMeasure,
@@ -79,7 +93,20 @@ export class LoadGate implements Component {
     private readonly observer: LoadObserver,
   ) {}
 
+  /** Why new events are refused, in words; undefined while they are taken. */
+  get problem(): string | undefined {
+    return this.shut?.problem;
+  }
+
   start(): Promise<void> {
+    this.baseline = this.load.sample().residentBytes;
+    if (this.baseline >= this.limits.residentBytes) {
+      const [has, limit] = [mib(this.baseline), mib(this.limits.residentBytes)];
+      this.observer.limitTooLow(
+        `COLLECTOR_MEMORY_LIMIT_BYTES is ${limit}, and this process has ${has} before its first event: ` +
+          'with anything in flight, new events are refused; set it higher, to twice that or more',
+      );
+    }
     this.sampling = this.sample();
     return Promise.resolve();
   }
@@ -93,7 +120,7 @@ export class LoadGate implements Component {
 
   /** @throws PipelineError OVERLOADED while load is shed, for a call that would be new */
   check(): void {
-    if (!this.shut || (this.flow.events === 0 && this.flow.bytes === 0)) return;
+    if (!this.shut || this.isIdle()) return;
     this.observer.refused(this.shut.reason, 1);
     throw this.shut.error;
   }
@@ -107,13 +134,27 @@ export class LoadGate implements Component {
     }
   }
 
-  private judge(sample: LoadSample): void {
-    this.observer.sampled(sample);
+  private isIdle(): boolean {
+    return this.flow.events === 0 && this.flow.bytes === 0;
+  }
+
+  private judge(measured: LoadSample): void {
+    this.observer.sampled(measured);
     const now = this.clock.monotonic();
+    let sample = measured;
+    if (this.shut && this.shut.reason !== 'event-loop' && this.isIdle()) {
+      if (now - this.collectedAt >= COLLECT_INTERVAL_MS) {
+        this.load.collect();
+        this.collectedAt = this.clock.monotonic();
+        sample = this.load.sample();
+      }
+      // Nothing will fall further.
+      if (LOAD_REASONS.every((one) => this.share(one, sample) < 1)) this.open();
+    }
     if (!this.shut) {
       const reason = LOAD_REASONS.find((one) => this.share(one, sample) > 1);
       if (reason !== undefined) this.close(reason, sample, now);
-    } else if (LOAD_REASONS.every((one) => this.share(one, sample) < REOPEN_AT[one])) {
+    } else if (LOAD_REASONS.every((one) => this.isWellBelow(one, sample))) {
       this.open();
     } else if (now - this.shut.since >= BACK_PRESSURE_MS) {
       const refused = this.flow.refuseWaiting(this.shut.error);
@@ -129,11 +170,19 @@ export class LoadGate implements Component {
     return sample.loopDelayMs / limits.loopDelayMs;
   }
 
+  private isWellBelow(reason: LoadReason, sample: LoadSample): boolean {
+    if (reason !== 'memory') return this.share(reason, sample) < REOPEN_AT[reason];
+    const baseline = Math.min(this.baseline, this.limits.residentBytes);
+    const room = this.limits.residentBytes - baseline;
+    return sample.residentBytes < baseline + REOPEN_AT.memory * room;
+  }
+
   private close(reason: LoadReason, sample: LoadSample, now: number): void {
     const error = new PipelineError('OVERLOADED', MESSAGES[reason]);
-    this.shut = { reason, since: now, error };
+    const problem = problemOf(reason, sample, this.limits);
+    this.shut = { reason, since: now, problem, error };
     this.flow.suspend();
-    this.observer.closed(reason, problemOf(reason, sample, this.limits));
+    this.observer.closed(reason, problem);
   }
 
   private open(): void {

@@ -131,6 +131,80 @@ it('after a failover to a replica that is less durable, no event is acknowledged
   }
 });
 
+describe('an append-only file that is switched on at run time', () => {
+  let server: RedisServer;
+
+  beforeEach(async () => {
+    server = await startRedisServer({ args: ['--appendonly', 'no'] });
+    await makeRewritesSlow();
+  });
+  afterEach(() => server.stop());
+
+  /** One takes two seconds or more. */
+  async function makeRewritesSlow(): Promise<void> {
+    const fill = "for i = 1, 1000 do redis.call('SET', 'other:' .. i, 'x') end";
+    await server.command('eval', fill, 0);
+    await server.command('config', 'set', 'rdb-key-save-delay', '2000');
+  }
+
+  const isRewriting = async () =>
+    String(await server.command('info', 'persistence')).includes('aof_rewrite_in_progress:1');
+
+  /** Kills the server as soon as it is trusted. */
+  async function untilTrusted(queue: Queue, sink: LogSink): Promise<void> {
+    expect(await isRewriting()).toBe(true);
+    await expect(put(queue, [event(1)])).rejects.toMatchObject(NOT_DURABLE);
+    await untilAnswered(() => put(queue, [event(1)]));
+    await server.kill9();
+    expect(sink.messages).toContainEqual(expect.stringMatching(/wait until INFO persistence/));
+    await server.restart({ args: ['--appendonly', 'yes'] });
+    expect(await server.command('llen', 'q')).toBe(1);
+  }
+
+  it('counts as no file until it holds everything: kill -9 loses nothing acknowledged', async () => {
+    const sink = createLogSink();
+    const queue = await open(server.url, sink);
+    try {
+      await expect(put(queue, [event(1)])).rejects.toMatchObject(NOT_DURABLE);
+      await server.command('config', 'set', 'appendonly', 'yes');
+      await untilTrusted(queue, sink);
+    } finally {
+      await queue.close();
+    }
+  });
+
+  it('counts as no file a second time, though there is one of before', async () => {
+    await server.command('config', 'set', 'appendonly', 'yes');
+    await untilNoticed(async () => !(await isRewriting()));
+    await server.command('config', 'set', 'appendonly', 'no');
+    await server.command('config', 'set', 'appendonly', 'yes');
+    const sink = createLogSink();
+    const queue = await open(server.url, sink);
+    try {
+      await untilTrusted(queue, sink);
+    } finally {
+      await queue.close();
+    }
+  });
+
+  it('was there from the start: a later rewrite changes nothing', async () => {
+    await server.restart({ args: ['--appendonly', 'yes'], empty: true });
+    await makeRewritesSlow();
+    const queue = await open(server.url, createLogSink());
+    try {
+      await put(queue, [event(1)]);
+      await server.command('bgrewriteaof');
+      // A new connection, which is looked at before it is used.
+      await server.command('client', 'kill', 'type', 'normal', 'skipme', 'yes');
+      expect(await firstVerdict(queue)).toBe('queued');
+      expect((await queue.health()).durability).toBe('disk');
+      expect(await isRewriting()).toBe(true);
+    } finally {
+      await queue.close();
+    }
+  });
+});
+
 /** As long as two looks at the settings take to come. */
 async function untilNoticed(isSo: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await isSo()); tries++) {

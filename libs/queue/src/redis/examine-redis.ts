@@ -12,6 +12,7 @@ import type { QueueConfig } from '../create-queue';
 import { contentsOf, type ExaminationParts, type QueueExamination } from '../examine-queue';
 import type { QueueHealth, QueueStats } from '../queue';
 import { secretsOf, type RedisLocation } from '../redis-location';
+import { AppendOnlyWatch } from './append-only-watch';
 import { judgeRedis, worse } from './redis-durability';
 import { replyCode } from './redis-errors';
 import { readFacts } from './redis-facts';
@@ -105,7 +106,8 @@ async function worstHealth(redis: RedisLink, keys: readonly string[]): Promise<Q
     const server = redis.serverOf(key);
     if (looked.has(server)) continue;
     looked.add(server);
-    const health = judgeRedis(await readFacts(redis, key));
+    const facts = await readFacts(redis, key);
+    const health = judgeRedis(facts, new AppendOnlyWatch().see(server, facts));
     const isWorse =
       worst === undefined || worse(health.durability, worst.durability) !== worst.durability;
     if (isWorse) worst = health;

@@ -1,5 +1,6 @@
 import { changesFor } from '../guarantee';
-import { judgeRedis } from './redis-durability';
+import { AppendOnlyWatch } from './append-only-watch';
+import { judgeRedis as judge } from './redis-durability';
 import type { RedisFacts } from './redis-facts';
 
 const AS_SHIPPED = {
@@ -10,6 +11,8 @@ const AS_SHIPPED = {
   maxmemory: '1073741824',
 };
 
+const judgeRedis = (given: RedisFacts) => judge(given, new AppendOnlyWatch().see('s', given));
+
 function facts(
   settings: Readonly<Record<string, string>> | 'forbidden' = {},
   more: Partial<RedisFacts> = {},
@@ -18,6 +21,8 @@ function facts(
   return {
     version: '7.0.15',
     role: 'master',
+    runId: 'r1',
+    appendOnlyFile: { enabled: true, isRewriting: false, hasFailed: false },
     settings: settings === 'forbidden' ? undefined : known,
     ...more,
   };
@@ -84,5 +89,40 @@ describe('what an acknowledgement is worth on a Redis', () => {
     expect(badOnes(facts({}, { version: '6.2.14' }))).toEqual(['version: problem']);
     expect(badOnes(facts({}, { version: '10.0.0' }))).toEqual([]);
     expect(badOnes(facts({}, { version: undefined }))).toEqual(['version: warning']);
+  });
+});
+
+describe('the append-only file', () => {
+  const rewriting = { enabled: true, isRewriting: true, hasFailed: false };
+  const whole = { ...rewriting, isRewriting: false };
+
+  it('that nobody has seen whole is worth nothing while it is rewritten, and the change is to wait', () => {
+    const health = judgeRedis(facts({}, { appendOnlyFile: rewriting }));
+    expect(health.durability).toBe('memory');
+    expect(changesFor(health)).toMatch('wait until INFO persistence');
+    const failed = facts({}, { appendOnlyFile: { ...rewriting, hasFailed: true } });
+    expect(judgeRedis(failed).durability).toBe('memory');
+    expect(changesFor(judgeRedis(failed))).toMatch('see in the log of Redis');
+  });
+
+  it('that may not be asked about is never taken for durable', () => {
+    expect(judgeRedis(facts({}, { appendOnlyFile: undefined })).durability).toBe('unknown');
+  });
+
+  it('stays whole through later rewrites of the same process, and of no other', () => {
+    const watch = new AppendOnlyWatch();
+    const see = (more: Partial<RedisFacts>) => watch.see('s', facts({}, more));
+    expect(see({ appendOnlyFile: whole })).toBe(true);
+    expect(see({ appendOnlyFile: rewriting })).toBe(true);
+    expect(see({ appendOnlyFile: rewriting, runId: 'r2' })).toBe(false);
+    expect(see({ appendOnlyFile: whole, runId: 'r2' })).toBe(true);
+    expect(see({ appendOnlyFile: { ...whole, enabled: false }, runId: 'r2' })).toBe(false);
+    expect(see({ appendOnlyFile: rewriting, runId: 'r2' })).toBe(false);
+  });
+
+  it('of a replica is never taken for whole: it begins a new one when it synchronises', () => {
+    const watch = new AppendOnlyWatch();
+    watch.see('s', facts({}, { role: 'slave' }));
+    expect(watch.see('s', facts({}, { appendOnlyFile: rewriting }))).toBe(false);
   });
 });

@@ -25,9 +25,16 @@ const OLDEST_MAJOR = 7;
  *
  * Source: Redis documentation, "Redis persistence": appendfsync always syncs before it replies,
  * everysec may lose what was acknowledged in the last second or two.
+ *
+ * @param fileIsWhole whether the append-only file is known to hold everything, see AppendOnlyWatch
  */
-export function judgeRedis(facts: RedisFacts): QueueHealth {
-  const checks = [versionCheck(facts), roleCheck(facts), ...settingChecks(facts)];
+export function judgeRedis(facts: RedisFacts, fileIsWhole: boolean): QueueHealth {
+  const checks = [
+    versionCheck(facts),
+    roleCheck(facts),
+    ...settingChecks(facts),
+    ...fileChecks(facts, fileIsWhole),
+  ];
   return {
     durability: checks.map(({ atMost }) => atMost).reduce(worse),
     detail: detailOf(facts),
@@ -71,6 +78,9 @@ function roleCheck({ role }: RedisFacts): Check {
   ]);
 }
 
+/** Beside the command: it is answered long before it is true. */
+const FIRST_REWRITE = ', then wait until INFO persistence says aof_rewrite_in_progress:0';
+
 function settingChecks({ settings }: RedisFacts): readonly Check[] {
   if (settings === undefined) {
     const means = 'CONFIG GET is not permitted, so durability cannot be checked';
@@ -81,7 +91,7 @@ function settingChecks({ settings }: RedisFacts): readonly Check[] {
     valueOf(name) === wanted
       ? fine(name, wanted)
       : problem(name, valueOf(name), means, settings.has(name) ? atMost : 'unknown', [
-          `CONFIG SET ${name} ${wanted}`,
+          `CONFIG SET ${name} ${wanted}${name === 'appendonly' ? FIRST_REWRITE : ''}`,
           `redis.conf: ${name} ${wanted}`,
         ]);
   return [
@@ -102,6 +112,32 @@ function settingChecks({ settings }: RedisFacts): readonly Check[] {
     ),
     expected('maxmemory-policy', 'noeviction', 'eviction may delete the queue', 'memory'),
     memoryCheck(valueOf('maxmemory')),
+  ];
+}
+
+/** What INFO says of the file; nothing where role or settings say already that it does not count. */
+function fileChecks(facts: RedisFacts, isWhole: boolean): readonly Check[] {
+  const { role, settings, appendOnlyFile: file } = facts;
+  if (role !== 'master' || settings?.get('appendonly') !== 'yes') return [];
+  const name = 'append-only rewrite';
+  if (file === undefined) {
+    const means = 'INFO is not permitted, so nobody knows whether the append-only file is whole';
+    return [problem(name, 'unknown', means, 'unknown', ['ACL SETUSER <user> +info'])];
+  }
+  if (!file.enabled) {
+    const means = 'the append-only file is not written: a restart of Redis loses the queue';
+    return [problem(name, 'off', means, 'memory', ['CONFIG SET appendonly yes'])];
+  }
+  if (isWhole) return [fine(name, file.isRewriting ? 'under way' : 'none')];
+  const wait = 'wait until INFO persistence says aof_rewrite_in_progress:0';
+  return [
+    problem(
+      name,
+      file.hasFailed ? 'failed, tried again' : 'under way',
+      'until the first one has ended, a crash of Redis loses the queue',
+      'memory',
+      file.hasFailed ? ['see in the log of Redis why it failed (often: disk full)', wait] : [wait],
+    ),
   ];
 }
 

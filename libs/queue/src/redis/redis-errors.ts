@@ -24,6 +24,12 @@ export function toQueueError(error: unknown): PipelineError {
         'a key of the queue has the wrong type: another program uses the same name (QUEUE_NAME)',
         { cause: error },
       );
+    case 'CORRUPT':
+      return new PipelineError(
+        'QUEUE_CORRUPT',
+        `someone else wrote into the queue: ${messageOf(error).replace(/^CORRUPT /, '')}`,
+        { cause: error },
+      );
     case 'MOVED':
       return new PipelineError(
         'QUEUE_UNAVAILABLE',

@@ -66,7 +66,7 @@ const ANY_GENERATION = -1;
 const DEFAULT_COMMAND_TIMEOUT_MS = 5_000;
 /**
  * How often the settings of a server are looked at while the connection stands, at most; half of it
- * at least, by chance, so that many programs do not ask together. Three small commands each time.
+ * at least, by chance, so that many programs do not ask together. Four small commands each time.
  */
 const INSPECTION_INTERVAL_MS = 10_000;
 

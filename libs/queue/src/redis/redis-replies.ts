@@ -62,22 +62,26 @@ export function parseReceiveReply(reply: unknown, partition: number, leaseId: st
 
 /** The first element says what the lease is made of, and last when it was made. */
 function handedOutAt(head: unknown): number {
-  return Number(String(head).split(',')[3] ?? 0);
+  return Number(String(head).split(',')[3] ?? 0) || 0;
 }
 
-/** See scripts/element.lua for how an event lies in a list. */
+/** As scripts/element.lua reads it. */
+const HEADER = /^\u0001(\d{1,9}),(\d{1,9}),(\d{1,15})\u0001/;
+
+/**
+ * See scripts/element.lua for how an event lies in a list. What someone else wrote there is an event
+ * with that text.
+ */
 function parseElement(element: unknown): Delivery {
   if (typeof element !== 'string') throw corrupt('event');
-  if (element.charCodeAt(0) !== 1) {
-    return { body: element, attempts: 0, crashes: 0, firstFailureAt: 0 };
-  }
-  const end = element.indexOf('\u0001', 1);
-  const [attempts, crashes, first] = element.slice(1, end).split(',').map(Number);
+  const header = element.charCodeAt(0) === 1 ? HEADER.exec(element) : null;
+  if (header === null) return { body: element, attempts: 0, crashes: 0, firstFailureAt: 0 };
+  const [whole, attempts, crashes, first] = header;
   return {
-    body: element.slice(end + 1),
-    attempts: attempts ?? 0,
-    crashes: crashes ?? 0,
-    firstFailureAt: first ?? 0,
+    body: element.slice(whole.length),
+    attempts: Number(attempts),
+    crashes: Number(crashes),
+    firstFailureAt: Number(first),
   };
 }
 
@@ -133,7 +137,11 @@ export function parseStatsReply(reply: unknown): QueueStats {
   const flat = listOf(counters, 'counters');
   const named = new Map<string, number>();
   for (let i = 0; i + 1 < flat.length; i += 2) named.set(String(flat[i]), Number(flat[i + 1]));
-  const counter = (name: string) => named.get(name) ?? 0;
+  const counter = (name: string) => {
+    const value = named.get(name) ?? 0;
+    if (Number.isFinite(value)) return value;
+    throw corrupt(`the field ${name} of the counters is no counter`);
+  };
   return {
     enqueued: counter('enqueued'),
     pending: Number(pending),

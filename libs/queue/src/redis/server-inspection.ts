@@ -3,6 +3,7 @@ import type { Logger } from '@event-pipeline/telemetry';
 import { changesFor, GUARANTEES } from '../guarantee';
 import type { QueueHealth } from '../queue';
 import type { QueueObserver } from '../queue-observer';
+import { AppendOnlyWatch } from './append-only-watch';
 import { judgeRedis, worse } from './redis-durability';
 import { readFacts } from './redis-facts';
 import type { RedisLink } from './redis-link';
@@ -37,6 +38,7 @@ export class ServerInspection {
   private readonly verdicts = new Map<string, Verdict>();
   /** By session, so that many callers share one look. */
   private readonly looks = new Map<string, Promise<Verdict>>();
+  private readonly files = new AppendOnlyWatch();
   private readonly epochs = new Map<string, string>();
 
   constructor(private readonly parts: ServerInspectionParts) {}
@@ -96,9 +98,10 @@ export class ServerInspection {
   private async lookUntilSure(redis: RedisLink, key: string): Promise<Verdict> {
     for (let looks = 0; looks < MAX_LOOKS; looks++) {
       const session = redis.sessionOf(key);
-      const health = judgeRedis(await readFacts(redis, key));
+      const facts = await readFacts(redis, key);
       const server = redis.serverOf(key);
       if (redis.sessionOf(key) !== session) continue;
+      const health = judgeRedis(facts, this.files.see(server, facts));
       const before = this.verdicts.get(server)?.health;
       const verdict = { session, at: this.parts.clock.monotonic(), health };
       this.verdicts.set(server, verdict);

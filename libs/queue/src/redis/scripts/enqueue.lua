@@ -24,21 +24,24 @@ for b = 1, batches do
 end
 if at ~= #ARGV + 1 then return redis.error_reply('INVALID number of events') end
 
+local problem = wrong_type(pending, 'list') or wrong_counters(counters)
+if problem then return problem end
 local held = redis.call('HMGET', counters, 'enqueued', 'processed', 'purged', 'bytes',
   'generation', 'closed')
 local events = tonumber(held[1] or 0) - tonumber(held[2] or 0) - tonumber(held[3] or 0)
 local bytes = tonumber(held[4] or 0)
-local known_generation, closed = tonumber(held[5] or 0), held[6]
+local known_generation, closed = tonumber(held[5]) or 0, held[6]
 local added_events, added_bytes, duplicates = 0, 0, 0
 local replies = {}
 
 for b = 1, batches do
   local start = starts[b]
   local generation, digest, count = tonumber(ARGV[start + 1]), ARGV[start + 2], tonumber(ARGV[start + 4])
-  local known = redis.call('GET', KEYS[3 + b])
+  -- by pcall: a key of another type is a known id with another digest, too
+  local known = redis.pcall('GET', KEYS[3 + b])
   if known then
-    local split = string.find(known, '\n', 1, true)
-    if string.sub(known, 1, split - 1) == digest then
+    local split = type(known) == 'string' and string.find(known, '\n', 1, true)
+    if split and string.sub(known, 1, split - 1) == digest then
       duplicates = duplicates + 1
       replies[#replies + 1] = 1
       replies[#replies + 1] = string.sub(known, split + 1)

@@ -11,7 +11,7 @@ for i = 1, #fields, 2 do
   local generation = tonumber(string.match(fields[i], '^was:(%d+)$'))
   if generation then
     local count, ended = string.match(fields[i + 1], '^(%d+),(%d+)$')
-    if tonumber(ended) > now_ms() - tonumber(ARGV[1]) then
+    if ended and tonumber(ended) > now_ms() - tonumber(ARGV[1]) then
       earlier[#earlier + 1] = { generation = generation, count = tonumber(count) }
     end
   else

@@ -5,7 +5,7 @@
 -- ARGV    ids, at most 1,000
 -- returns for each id 1 (dropped) or 0 (gone)
 
-local problem = wrong_type(KEYS[1], 'stream') or wrong_type(KEYS[2], 'hash')
+local problem = wrong_type(KEYS[1], 'stream') or wrong_counters(KEYS[2])
 if problem then return problem end
 if #ARGV > 1000 then return redis.error_reply('INVALID number of dead letters') end
 local found, bodies, answers = find_letters(KEYS[1], ARGV)

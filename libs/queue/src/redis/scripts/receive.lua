@@ -13,6 +13,10 @@ local lease_ms, only_isolated = tonumber(ARGV[4]), ARGV[5] == 'only'
 if not max_events or max_events < 1 or max_events > 1000 or not max_bytes or not lease_ms then
   return redis.error_reply('INVALID limits')
 end
+local problem = wrong_type(lease, 'list') or wrong_type(pending, 'list') or wrong_type(leases, 'zset')
+  or wrong_type(suspect, 'list') or wrong_type(isolated, 'list') or wrong_type(delayed, 'zset')
+  or wrong_counters(counters)
+if problem then return problem end
 
 local now = now_ms()
 local taken, bytes, kind = {}, 0, 'p'
@@ -20,7 +24,8 @@ local taken, bytes, kind = {}, 0, 'p'
 local function next_due()
   local first = redis.call('ZRANGE', delayed, 0, 0, 'WITHSCORES')
   if #first == 0 then return -1 end
-  return math.max(0, math.ceil(tonumber(first[2]) - now))
+  -- a score may be infinite; asking once a day too often harms nobody
+  return math.min(math.max(0, math.ceil((tonumber(first[2]) or now) - now)), 86400000)
 end
 
 local function answer(list)
@@ -60,7 +65,9 @@ local function take_due(limit, byte_limit)
   local count = 0
   while #due > 0 do
     for i = 1, #due do
-      local element = string.sub(due[i], string.find(due[i], '\1', 1, true), -1)
+      -- after the lease and the index that make it unique among the members
+      local start = string.match(due[i], '^[^\1]*()\1%d+,%d+,%d+\1')
+      local element = string.sub(due[i], start or 1)
       local size = body_length(element)
       if #taken > 0 and bytes + size > byte_limit then return end
       redis.call('ZREM', delayed, due[i])
@@ -73,13 +80,20 @@ local function take_due(limit, byte_limit)
   end
 end
 
--- takes the next group of suspects by itself; what does not fit stays a group
+-- takes the next group of suspects by itself; what does not fit stays a group, and what is there
+-- without a marker is one by itself
 local function take_suspects()
-  local marker = redis.call('RPOP', suspect)
-  local size = tonumber(string.sub(marker, 2))
-  local count = take(suspect, math.min(size, max_events))
-  if count < size then redis.call('RPUSH', suspect, '\2' .. (size - count)) end
   kind = 's'
+  local marker = redis.call('RPOP', suspect)
+  local digits = string.match(marker, '^\2(%d+)$')
+  if not digits or #digits > 7 then
+    taken[1], bytes = marker, body_length(marker)
+    return
+  end
+  local size = tonumber(digits)
+  local count = take(suspect, math.min(size, max_events))
+  local left = math.min(size - count, redis.call('LLEN', suspect))
+  if left > 0 then redis.call('RPUSH', suspect, '\2' .. left) end
 end
 
 if redis.call('EXISTS', lease) == 1 then return answer(redis.call('LRANGE', lease, 0, -1)) end

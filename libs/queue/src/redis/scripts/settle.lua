@@ -1,5 +1,7 @@
 -- Ends a lease: every event is done but for the exceptions. Refused, changing nothing, when the
--- lease is not held any more.
+-- lease is not held any more, or is not what was handed out: what became of it is for reclaim to sort
+-- out then. What is kept is put where it belongs before the lease is deleted, dead letters first, since
+-- a stream whose ids are used up refuses them.
 --
 -- KEYS    lease, leases, pending, suspect, isolated, delayed, dead, counters, wakeup
 -- ARGV    lease id, number of events, then for each exception, by ascending index (from 0):
@@ -13,6 +15,7 @@ local delayed, dead, counters, wakeup = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local head = redis.call('LINDEX', lease, 0)
 if not head then return 0 end
 local kind, count, bytes = read_lease_head(head)
+if not kind or redis.call('LLEN', lease) ~= count + 1 then return 0 end
 if count ~= tonumber(ARGV[2]) then return redis.error_reply('INVALID size of the lease') end
 
 local widths = { retry = 3, defer = 3, dead = 5, release = 2 }
@@ -30,11 +33,15 @@ while at <= #ARGV do
   at = at + width
 end
 
+local problem = wrong_type(leases, 'zset') or wrong_type(pending, 'list') or wrong_type(suspect, 'list')
+  or wrong_type(isolated, 'list') or wrong_type(delayed, 'zset') or wrong_type(dead, 'stream')
+  or wrong_counters(counters)
+if problem then return problem end
+
 local retried, deferred, dead_letters, released, kept_bytes = 0, 0, 0, {}, 0
 if #exceptions > 0 then
-  local problem = wrong_type(delayed, 'zset') or wrong_type(dead, 'stream')
-  if problem then return problem end
   local now = now_ms()
+  local again = {}
   local elements = redis.call('LRANGE', lease, 1, -1)
   for _, start in ipairs(exceptions) do
     local index, outcome = tonumber(ARGV[start]), ARGV[start + 1]
@@ -45,15 +52,15 @@ if #exceptions > 0 then
       released[#released + 1] = element
     elseif outcome == 'defer' then
       deferred = deferred + 1
-      redis.call('ZADD', delayed, now + tonumber(ARGV[start + 2]),
-        ARGV[1] .. ':' .. index .. write_element(attempts, crashes, first, body))
+      again[#again + 1] = now + tonumber(ARGV[start + 2])
+      again[#again + 1] = ARGV[1] .. ':' .. index .. write_element(attempts, crashes, first, body)
     else
       if first == 0 then first = now end
       attempts = attempts + 1
       if outcome == 'retry' then
         retried = retried + 1
-        redis.call('ZADD', delayed, now + tonumber(ARGV[start + 2]),
-          ARGV[1] .. ':' .. index .. write_element(attempts, crashes, first, body))
+        again[#again + 1] = now + tonumber(ARGV[start + 2])
+        again[#again + 1] = ARGV[1] .. ':' .. index .. write_element(attempts, crashes, first, body)
       else
         dead_letters = dead_letters + 1
         redis.call('XADD', dead, '*', 'body', body, 'reason', ARGV[start + 2],
@@ -62,13 +69,14 @@ if #exceptions > 0 then
       end
     end
   end
+  if #again > 0 then redis.call('ZADD', delayed, unpack(again)) end
 end
 
+if #released > 0 then give_back(kind, released, pending, suspect, isolated, counters, wakeup) end
 redis.call('DEL', lease)
 redis.call('ZREM', leases, ARGV[1])
 -- Who waits learns when the event falls due.
 if retried + deferred > 0 then wake(wakeup) end
-if #released > 0 then give_back(kind, released, pending, suspect, isolated, counters, wakeup) end
 redis.call('HINCRBY', counters, 'leased', -count)
 local done = count - retried - deferred - dead_letters - #released
 if done > 0 then redis.call('HINCRBY', counters, 'processed', done) end

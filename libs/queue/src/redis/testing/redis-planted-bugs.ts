@@ -20,18 +20,14 @@ const ONE_LIST_FOR_ALL: readonly (readonly [ScriptName, number])[] = [
 
 export const redisPlantedBugs: readonly PlantedBug[] = [
   bug('reclaim deletes a lease, and ends before it has put the events back', 'reclaim', [
-    "redis.call('DEL', lease)",
-    `redis.call('DEL', lease)\nif ${ENDS} then return { 0, 0 } end`,
+    'local kind, count, elements = read_lease(list)',
+    `local kind, count, elements = read_lease(list)
+    if ${ENDS} then redis.call('DEL', lease) redis.call('ZREM', leases, ARGV[1]) return { 0, 0 } end`,
   ]),
-  bug(
-    'reclaim puts the events back, and ends before it has deleted the lease',
-    'reclaim',
-    ["redis.call('ZREM', leases, ARGV[1])", `local ends = ${ENDS}`],
-    [
-      "redis.call('DEL', lease)",
-      "if not ends then redis.call('DEL', lease) redis.call('ZREM', leases, ARGV[1]) end",
-    ],
-  ),
+  bug('reclaim puts the events back, and ends before it has deleted the lease', 'reclaim', [
+    "redis.call('DEL', lease)\nredis.call('ZREM', leases, ARGV[1])",
+    `if not (${ENDS}) then redis.call('DEL', lease) redis.call('ZREM', leases, ARGV[1]) end`,
+  ]),
   bug('extend brings a lease back to life', 'extend', [
     "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end\nredis.call('ZADD', KEYS[2], now_ms() + ",
     "redis.call('ZADD', KEYS[2], now_ms() + ",
@@ -89,8 +85,8 @@ export const redisPlantedBugs: readonly PlantedBug[] = [
   bug('an attempt counts twice', 'settle', ['attempts = attempts + 1', 'attempts = attempts + 2']),
   bug('a retry is counted twice', 'settle', ["'retried', retried)", "'retried', 2 * retried)"]),
   bug('retries of one lease with the same body are one', 'settle', [
-    "delayed, now + tonumber(ARGV[start + 2]),\n          ARGV[1] .. ':' .. index .. write",
-    "delayed, now + tonumber(ARGV[start + 2]),\n          ARGV[1] .. ':' .. write",
+    "        again[#again + 1] = ARGV[1] .. ':' .. index .. write",
+    "        again[#again + 1] = ARGV[1] .. ':' .. write",
   ]),
   bug('a body ends at its zero byte when it is retried', 'settle', [
     "\\1', attempts, crashes, first) .. body",
@@ -98,7 +94,7 @@ export const redisPlantedBugs: readonly PlantedBug[] = [
   ]),
   bug('a batch that was queued is queued again', 'enqueue', ['if known then', 'if false then']),
   bug('a batch id over other content is taken for the same batch', 'enqueue', [
-    'if string.sub(known, 1, split - 1) == digest then',
+    'if split and string.sub(known, 1, split - 1) == digest then',
     'if true then',
   ]),
   bug('a deferred event counts an attempt', 'settle', [
@@ -119,8 +115,8 @@ export const redisPlantedBugs: readonly PlantedBug[] = [
     '',
   ]),
   bug('suspects do not come back in halves', 'reclaim', [
-    'push_suspects(1, half)\n  push_suspects(half + 1, count)',
-    'push_suspects(1, count)',
+    'local half = math.min(math.ceil(#elements / 2), 500)',
+    'local half = 1000',
   ]),
   bug('a crash of an event that was alone is not counted', 'reclaim', ['crashes + 1', 'crashes']),
   bug('an event gets one crash more than it may have', 'reclaim', [

@@ -36,7 +36,7 @@ export function leavesConnectionUsable(error: unknown): boolean {
 
 /** Waiting does not help with these: what this program was given is not what the server has. */
 const MISCONFIGURED: readonly [states: RegExp, whatToDo: string][] = [
-  [/^28/, 'check user and password in STORE_URL'],
+  [/^28/, 'check user and password in STORE_URL, or STORE_PASSWORD'],
   [/^3D000$/, 'create the database, or name another one in STORE_URL'],
   [/^42501$/, 'give the user of STORE_URL its rights on the schema and its tables'],
   [

@@ -118,6 +118,19 @@ describe('an embedded store', () => {
     other.close();
   });
 
+  it('refuses what a trigger in the file drops without a word', async () => {
+    const store = await open();
+    const other = openFile();
+    other.exec(`create trigger swallow before insert on events when new.type = 'bad.type'
+      begin select raise(ignore); end`);
+    other.close();
+    expect(await store.put([storable(), storable({ type: 'bad.type' })])).toMatchObject({
+      stored: 1,
+      duplicates: 0,
+      refused: [{ index: 1, error: 'the database took the row and does not have it' }],
+    });
+  });
+
   it('leaves the event loop free while it writes', async () => {
     const store = await open();
     const batches = Array.from({ length: 10 }, () =>

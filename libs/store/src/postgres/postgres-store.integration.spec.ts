@@ -318,6 +318,22 @@ describe('other users of the same tables', () => {
     ]);
   });
 
+  it('may drop rows by a trigger of their own without a word: those are refused, not lost', async () => {
+    const store = await open();
+    await run(`create function swallow() returns trigger language plpgsql as
+      $$ begin if new.type = 'bad.type' then return null; end if; return new; end $$`);
+    await run(
+      'create trigger swallow before insert on events for each row execute function swallow()',
+    );
+    const events = [storable(), storable({ type: 'bad.type' }), storable()];
+    expect(await store.put(events)).toEqual({
+      stored: 2,
+      duplicates: 0,
+      conflicts: [],
+      refused: [{ index: 1, error: 'the database took the row and does not have it' }],
+    });
+  });
+
   it('may take the table away: nothing is blamed on the events', async () => {
     const store = await open();
     await run('alter table events rename to elsewhere');

@@ -26,6 +26,12 @@ export function isPassing(error: unknown): boolean {
 }
 
 export const UNDEFINED_TABLE = '42P01';
+const UNDEFINED_COLUMN = '42703';
+
+/** Whether the tables are not, or no longer, what this program made. */
+export function isSchemaGone(error: unknown): boolean {
+  return [UNDEFINED_TABLE, UNDEFINED_COLUMN].includes(sqlState(error));
+}
 
 /** Whether the connection is to be used again: only after an error that the server has survived. */
 export function leavesConnectionUsable(error: unknown): boolean {

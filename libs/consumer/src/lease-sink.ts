@@ -7,7 +7,7 @@ import { revised, type FailureSample, type LeaseOutcome } from './lease-outcome'
 import { reconnectDelayMs } from './reconnect-delay';
 import type { SinkOutage } from './sink-outage';
 
-/** A call without an answer for so long is given up, and counts as a sink out of reach. */
+/** A call without an answer or progress for so long is given up: the sink counts as out of reach. */
 export const SINK_CALL_LIMIT_MS = 30_000;
 /** Saves the making of an exception with its stack for each call. */
 const ENDED = 'ended';
@@ -72,7 +72,7 @@ export class LeaseSink<E> {
     }
   }
 
-  /** Answers an error for a sink out of reach. Never rejects, and never waits for longer than the limit. */
+  /** Answers an error for a sink out of reach. Never rejects, and bears no silence beyond the limit. */
   private async call(
     events: readonly SinkEvent<E>[],
     signal: AbortSignal,
@@ -82,10 +82,15 @@ export class LeaseSink<E> {
     const waiting = new AbortController();
     const endWaiting = () => waiting.abort(ENDED);
     signal.addEventListener('abort', endWaiting, { once: true });
-    const stored = (async () => checked(await sink.store(events, givenUp.signal), events.length))();
+    let heardAt = clock.monotonic();
+    const onProgress = () => {
+      heardAt = clock.monotonic();
+    };
+    const stored = (async () =>
+      checked(await sink.store(events, givenUp.signal, onProgress), events.length))();
     const answer = await Promise.race([
       stored.catch((error: unknown) => PipelineError.from(error)),
-      clock.sleep(SINK_CALL_LIMIT_MS, waiting.signal),
+      silence(clock, () => heardAt, waiting.signal),
     ]);
     signal.removeEventListener('abort', endWaiting);
     endWaiting();
@@ -132,6 +137,19 @@ function bodyAt({ deliveries }: Lease, index: number): string {
 
 function unanswered(why: string): PipelineError {
   return new PipelineError('STORE_UNAVAILABLE', why);
+}
+
+/** Resolves when nothing was heard for the limit, or the signal aborts. */
+async function silence(
+  clock: Clock,
+  heardAt: () => number,
+  signal: AbortSignal,
+): Promise<undefined> {
+  for (;;) {
+    const leftMs = heardAt() + SINK_CALL_LIMIT_MS - clock.monotonic();
+    if (leftMs <= 0 || signal.aborted) return undefined;
+    await clock.sleep(leftMs, signal);
+  }
 }
 
 /** A sink that names what it was not given cannot be believed: it counts as out of reach. */

@@ -20,12 +20,17 @@ function setUp(result: Partial<PutResult> = {}) {
   const metrics = createMetrics({ clock });
   const given: StorableEvent[] = [];
   const watches: (PutWatch | undefined)[] = [];
+  const state = { reachable: true };
   const store = {
     put: (events: readonly StorableEvent[], watch?: PutWatch) => {
       given.push(...events);
       watches.push(watch);
       return Promise.resolve({ stored: 0, duplicates: 0, conflicts: [], refused: [], ...result });
     },
+    health: () =>
+      state.reachable
+        ? Promise.resolve({ detail: 'a store of a test', durable: true })
+        : Promise.reject(new Error('away')),
   };
   const sink = createEventStoreSink({ store, metrics, clock, logger: log.logger });
   const { signal } = new AbortController();
@@ -35,7 +40,8 @@ function setUp(result: Partial<PutResult> = {}) {
     const lines = (await metrics.text()).split('\n');
     return Number(lines.find((line) => line.startsWith(`${series} `))?.split(' ')[1]);
   };
-  return { clock, log, given, put, valueOf, watches, signal, onProgress };
+  const check = () => sink.check?.(new AbortController().signal);
+  return { clock, log, given, put, check, state, valueOf, watches, signal, onProgress };
 }
 
 describe('the store as a sink', () => {
@@ -58,6 +64,13 @@ describe('the store as a sink', () => {
     const refused = [{ index: 1, error: 'no good' }];
     const { put } = setUp({ refused });
     expect(await put([sinkEvent(), sinkEvent()])).toEqual(refused);
+  });
+
+  it('can be reached when the store says that it is well', async () => {
+    const { check, state } = setUp();
+    await expect(check()).resolves.toBeUndefined();
+    state.reachable = false;
+    await expect(check()).rejects.toThrow('away');
   });
 
   it('counts what was stored, what was there, and what conflicts', async () => {

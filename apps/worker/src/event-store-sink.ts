@@ -8,7 +8,7 @@ import type { Logger, Metrics } from '@event-pipeline/telemetry';
 const WARNING_PERIOD_MS = 60_000;
 
 export interface EventStoreSinkOptions {
-  readonly store: Pick<EventStore, 'put'>;
+  readonly store: Pick<EventStore, 'put' | 'health'>;
   readonly metrics: Pick<Metrics, 'eventsStored' | 'eventsStoredBefore' | 'storeConflicts'>;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -48,6 +48,9 @@ export function createEventStoreSink(options: EventStoreSinkOptions): EventSink<
         warn(result.conflicts.flatMap((index) => events[index] ?? []));
       }
       return result.refused;
+    },
+    check: async () => {
+      await store.health();
     },
   };
 }

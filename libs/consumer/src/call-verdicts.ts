@@ -1,4 +1,4 @@
-import type { Clock, Random } from '@event-pipeline/runtime';
+import { isInstance, type Clock, type Random } from '@event-pipeline/runtime';
 import type { Delivery, Lease, SettleException } from '@event-pipeline/queue';
 import type { Logger } from '@event-pipeline/telemetry';
 import { isFresh, type GroupMember } from './batch-group';
@@ -10,6 +10,8 @@ import type { Admission } from './handler-breaker';
 import { HandlerTimeoutError } from './handler-errors';
 import type { HandlerEntry } from './handler-table';
 import { LeaseVerdicts, type LeaseOutcome } from './lease-outcome';
+
+const UNJUDGED = 'a mistake of the program: what came of a call could not be judged';
 
 export interface CallVerdictsParts<E> {
   readonly codec: EventCodec<E>;
@@ -33,6 +35,8 @@ export class CallVerdicts<E> {
   private readonly verdicts: LeaseVerdicts<E>;
   private readonly startedAt: number;
   private readonly debug: boolean;
+  /** One line for each lease is enough. */
+  private mistaken = false;
   private readonly deferMs = new Map<HandlerEntry<E>, number>();
 
   constructor(
@@ -60,8 +64,8 @@ export class CallVerdicts<E> {
   /** After the abort a return proves nothing: a wait that was cut short may have ended the handler. */
   succeeded({ entry, admission }: Call<E>, { index, event }: GroupMember<E>): void {
     if (this.signal.aborted) return entry.breaker.undecided(admission);
-    entry.breaker.succeeded(admission);
     this.verdicts.done(index, event);
+    this.succeeds(() => entry.breaker.succeeded(admission));
   }
 
   /** A batch handler has said which of its events failed. */
@@ -72,8 +76,10 @@ export class CallVerdicts<E> {
   ): void {
     const { entry, admission } = call;
     if (this.signal.aborted) return entry.breaker.undecided(admission);
-    if (errors.size < members.length) entry.breaker.succeeded(admission);
-    else this.tellBreaker(call, members, [...errors.values()]);
+    this.succeeds(() => {
+      if (errors.size < members.length) entry.breaker.succeeded(admission);
+      else this.tellBreaker(call, members, [...errors.values()]);
+    });
     members.forEach((member, position) => {
       if (errors.has(position)) this.failed(entry, member, errors.get(position));
       else this.verdicts.done(member.index, member.event);
@@ -82,7 +88,7 @@ export class CallVerdicts<E> {
 
   threw(call: Call<E>, members: readonly GroupMember<E>[], thrown: unknown): void {
     if (this.signal.aborted) return call.entry.breaker.undecided(call.admission);
-    this.tellBreaker(call, members, [thrown]);
+    this.succeeds(() => this.tellBreaker(call, members, [thrown]));
     for (const member of members) this.failed(call.entry, member, thrown);
   }
 
@@ -95,12 +101,24 @@ export class CallVerdicts<E> {
     if (errors.every(isPermanent)) return entry.breaker.undecided(admission);
     entry.breaker.failed(admission, {
       fresh: members.some(isFresh),
-      timedOut: errors[0] instanceof HandlerTimeoutError,
+      timedOut: isInstance(errors[0], HandlerTimeoutError),
       ms: this.parts.clock.monotonic() - startedAt,
     });
   }
 
   private failed(entry: HandlerEntry<E>, member: GroupMember<E>, thrown: unknown): void {
+    if (this.succeeds(() => this.judge(entry, member, thrown))) return;
+    const { index, attempt } = member;
+    const error = UNJUDGED;
+    this.verdicts.failed(
+      attempt < entry.retryPolicy.maxAttempts
+        ? { index, outcome: 'retry', delayMs: entry.retryPolicy.maxDelayMs }
+        : { index, outcome: 'dead', reason: 'attempts-exhausted', error, handler: entry.name },
+      { eventId: '', type: '', attempt, error },
+    );
+  }
+
+  private judge(entry: HandlerEntry<E>, member: GroupMember<E>, thrown: unknown): void {
     const { index, event, attempt } = member;
     const { codec, random, logger } = this.parts;
     const record = { attempt, ageMs: this.ageMs(index) };
@@ -113,6 +131,21 @@ export class CallVerdicts<E> {
     const sample = { eventId: codec.idOf(event), type: codec.typeOf(event), attempt, error };
     this.verdicts.failed(exception, sample);
     if (this.debug) logger.debug({ ...sample, ...decided, err: thrown }, 'the handler failed');
+  }
+
+  /**
+   * Whether this went well. A mistake of the program in what it thinks of one event is not to cost
+   * its neighbours anything: a lease that is not settled is handled again, all of it.
+   */
+  private succeeds(step: () => void): boolean {
+    try {
+      step();
+      return true;
+    } catch (mistake) {
+      if (!this.mistaken) this.parts.logger.error({ err: mistake }, UNJUDGED);
+      this.mistaken = true;
+      return false;
+    }
   }
 
   /** Since its first failure, by the queue's clock up to the hand-out and by a steady one from there. */

@@ -15,6 +15,7 @@ import { PartitionRota } from './partition-rota';
 import { QueueOutage } from './queue-outage';
 import { RateLimitedWarning } from './rate-limited-warning';
 import { ReclaimDuty } from './reclaim-duty';
+import { SinkCheck } from './sink-check';
 import { HELD_OFF, SinkOutage } from './sink-outage';
 
 export interface ConsumerOptions<E> {
@@ -154,7 +155,7 @@ export class Consumer<E> implements Component {
     });
     this.heartbeat.beat();
     const loops = Array.from({ length: concurrency }, () => this.loop());
-    this.ended = Promise.all([...loops, reclaim.run(this.draining.signal)]);
+    this.ended = Promise.all([...loops, reclaim.run(this.draining.signal), this.checkSink()]);
   }
 
   /**
@@ -192,6 +193,14 @@ export class Consumer<E> implements Component {
   /** Why no events are taken though the queue has some; undefined while there is no reason. */
   pausedReason(): string | undefined {
     return this.sinkOutage.reason;
+  }
+
+  private async checkSink(): Promise<void> {
+    const { sink, clock, random } = this.options;
+    if (sink?.check === undefined) return;
+    const check = (signal: AbortSignal) => sink.check?.(signal) ?? Promise.resolve();
+    const duty = new SinkCheck({ check, clock, random, outage: this.sinkOutage });
+    await duty.run(this.draining.signal);
   }
 
   private async loop(): Promise<void> {

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { STRANGE_FORMS } from '@event-pipeline/runtime/testing';
 import { DEFAULT_RETRY_POLICY, type RetryPolicy } from '@event-pipeline/queue';
 import { MAX_RETRY_AFTER_MS, failureOutcome, type FailureOutcome } from './delivery-outcome';
 import { MAX_ERROR_LENGTH, errorText } from './error-text';
@@ -92,18 +93,27 @@ describe('what becomes of an event whose handler failed', () => {
       fc.record({ retryAfterMs: fc.oneof(fc.double(), fc.anything()) }),
       fc.record({ permanent: fc.anything(), name: fc.anything(), cause: fc.anything() }),
     );
+    const form = fc.constantFrom(...STRANGE_FORMS);
     const attempts = fc.integer({ min: 1, max: 20 });
     const ages = fc.integer({ min: -1_000, max: 100_000 });
     fc.assert(
-      fc.property(thrown, attempts, ages, fc.nat(999), (what, attempt, ageMs, random) => {
-        const record = { attempt, ageMs };
-        const outcome = failureOutcome(what, record, DEFAULT_RETRY_POLICY, random / 1_000);
-        expect(outcome.error.length).toBeLessThanOrEqual(MAX_ERROR_LENGTH);
-        if (outcome.outcome === 'dead') return;
-        expect(attempt).toBeLessThan(10);
-        expect(outcome.delayMs).toBeGreaterThanOrEqual(0);
-        expect(outcome.delayMs).toBeLessThanOrEqual(MAX_RETRY_AFTER_MS);
-      }),
+      fc.property(
+        form,
+        thrown,
+        attempts,
+        ages,
+        fc.nat(999),
+        (make, value, attempt, ageMs, random) => {
+          const what = make(value);
+          const record = { attempt, ageMs };
+          const outcome = failureOutcome(what, record, DEFAULT_RETRY_POLICY, random / 1_000);
+          expect(outcome.error.length).toBeLessThanOrEqual(MAX_ERROR_LENGTH);
+          if (outcome.outcome === 'dead') return;
+          expect(attempt).toBeLessThan(10);
+          expect(outcome.delayMs).toBeGreaterThanOrEqual(0);
+          expect(outcome.delayMs).toBeLessThanOrEqual(MAX_RETRY_AFTER_MS);
+        },
+      ),
       { numRuns: 500 },
     );
   });

@@ -1,5 +1,6 @@
-import { errorText, property } from './error-text';
+import { propertyOf } from '@event-pipeline/runtime';
 import { backoffDelayMs, type DeadReason, type RetryPolicy } from '@event-pipeline/queue';
+import { errorText } from './error-text';
 
 /** What becomes of an event whose handler failed. */
 export type FailureOutcome =
@@ -41,11 +42,13 @@ export function failureOutcome(
 
 /** Whether what was thrown says that trying again is pointless. */
 export function isPermanent(thrown: unknown): boolean {
-  return property(thrown, 'permanent') === true || property(thrown, 'name') === 'PermanentError';
+  return (
+    propertyOf(thrown, 'permanent') === true || propertyOf(thrown, 'name') === 'PermanentError'
+  );
 }
 
 function retryAfterMs(thrown: unknown): number | undefined {
-  const value = property(thrown, 'retryAfterMs');
+  const value = propertyOf(thrown, 'retryAfterMs');
   if (typeof value !== 'number' || !(value >= 0)) return undefined;
   return Math.min(Math.ceil(value), MAX_RETRY_AFTER_MS);
 }

@@ -1,4 +1,4 @@
-import { messageOf } from '@event-pipeline/runtime';
+import { firstOf, messageOf, propertyOf } from '@event-pipeline/runtime';
 
 /** Longest error text that is sent to the queue, in characters (UTF-16 units). */
 export const MAX_ERROR_LENGTH = 1_024;
@@ -23,20 +23,10 @@ export function errorText(thrown: unknown): string {
   return parts.join('; caused by ').slice(0, MAX_ERROR_LENGTH).replace(LONE_SURROGATE, '\ufffd');
 }
 
-/** A property of whatever was thrown; undefined where it has none, or reading it throws. */
-export function property(thrown: unknown, name: string): unknown {
-  if (typeof thrown !== 'object' || thrown === null) return undefined;
-  try {
-    return Reflect.get(thrown, name);
-  } catch {
-    return undefined;
-  }
-}
-
 function oneText(thrown: unknown): string {
-  const name = property(thrown, 'name');
-  const code = property(thrown, 'code');
-  const message = safeMessage(thrown).slice(0, MAX_ERROR_LENGTH);
+  const name = propertyOf(thrown, 'name');
+  const code = propertyOf(thrown, 'code');
+  const message = messageOf(thrown).slice(0, MAX_ERROR_LENGTH);
   const prefix = typeof name === 'string' && name !== '' && name !== 'Error' ? `${name}: ` : '';
   const hasCode = typeof code === 'string' && code !== '' && !message.includes(code);
   return `${prefix}${message}${hasCode ? ` (${code})` : ''}`;
@@ -44,14 +34,5 @@ function oneText(thrown: unknown): string {
 
 /** An AggregateError has several; the first stands for all. */
 function causeOf(thrown: unknown): unknown {
-  const errors = property(thrown, 'errors');
-  return property(thrown, 'cause') ?? (Array.isArray(errors) ? (errors[0] as unknown) : undefined);
-}
-
-function safeMessage(thrown: unknown): string {
-  try {
-    return String(messageOf(thrown));
-  } catch {
-    return 'unprintable error';
-  }
+  return propertyOf(thrown, 'cause') ?? firstOf(propertyOf(thrown, 'errors'));
 }

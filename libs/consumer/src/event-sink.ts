@@ -23,6 +23,15 @@ export interface EventSink<E> {
     signal: AbortSignal,
     onProgress: () => void,
   ): Promise<readonly SinkRefusal[]>;
+
+  /**
+   * Resolves when the sink can be reached, rejects with the reason when not. Asked while an outage
+   * lasts and no events are in hand that could be stored: without it, an outage whose events were
+   * lost to another worker lasts until the next event comes.
+   *
+   * @param signal aborts when the answer is no longer waited for, after 30 s
+   */
+  check?(signal: AbortSignal): Promise<void>;
 }
 
 export interface SinkEvent<E> {

@@ -4,9 +4,15 @@ import type { Logger } from '@event-pipeline/telemetry';
 /** What {@link SinkOutage.pass} answers where no lease may be taken. */
 export const HELD_OFF = Symbol('held off');
 
+/** A reason that changes is logged at most so often. */
+const CHANGE_PERIOD_MS = 60_000;
+
 interface Outage {
   readonly since: number;
-  readonly reason: string;
+  /** The newest: a server that is back may lack its database. */
+  reason: string;
+  loggedReason: string;
+  changeLoggedAt: number;
   readonly over: AbortController;
 }
 
@@ -16,6 +22,7 @@ interface Outage {
  *
  * The leases in hand ask the sink again and again, so the gate stays shut while one does. Where none
  * is left, because they were lost or given back, one loop at a time may take a lease: its events ask.
+ * Where there are none, {@link SinkCheck} does.
  */
 export class SinkOutage {
   private current: Outage | undefined;
@@ -38,16 +45,21 @@ export class SinkOutage {
 
   /** To be called at each failed call of the sink. Returns a signal that aborts when it is back. */
   began(error: PipelineError): AbortSignal {
-    if (this.current === undefined) {
-      const since = this.clock.monotonic();
-      this.current = { since, reason: error.message, over: new AbortController() };
-      this.logger.warn(
-        { reason: error.message },
-        'the store is out of reach; no further events are taken until it is back',
-      );
-      this.onChange(true);
+    const reason = error.message;
+    if (this.current !== undefined) {
+      this.stillFor(reason, this.current);
+      return this.current.over.signal;
     }
-    return this.current.over.signal;
+    const since = this.clock.monotonic();
+    const over = new AbortController();
+    this.current = { since, reason, loggedReason: reason, changeLoggedAt: -Infinity, over };
+    this.logger.warn(
+      { reason },
+      'the store is out of reach; no further events are taken until it is back',
+    );
+    this.onChange(true);
+    this.wakeHeld();
+    return over.signal;
   }
 
   /** To be called at each call of the sink that it answered. */
@@ -74,17 +86,23 @@ export class SinkOutage {
   }
 
   /** Resolves when a lease may perhaps be taken, or when the signal aborts. */
-  async untilPassable(signal: AbortSignal): Promise<void> {
-    while (this.isShut && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          signal.removeEventListener('abort', wake);
-          resolve();
-        };
-        this.held.push(wake);
-        signal.addEventListener('abort', wake, { once: true });
-      });
-    }
+  untilPassable(signal: AbortSignal): Promise<void> {
+    return this.until(() => !this.isShut, signal);
+  }
+
+  /** Whether the sink is out of reach and no lease in hand asks whether it is back. */
+  get isUnasked(): boolean {
+    return this.current !== undefined && this.asking === 0;
+  }
+
+  /** Differs from outage to outage. */
+  get sign(): unknown {
+    return this.current?.over;
+  }
+
+  /** Resolves when {@link isUnasked}, or when the signal aborts. */
+  untilUnasked(signal: AbortSignal): Promise<void> {
+    return this.until(() => this.isUnasked, signal);
   }
 
   /** Does the work, which takes a lease, where one may be taken. */
@@ -102,6 +120,28 @@ export class SinkOutage {
 
   private get isShut(): boolean {
     return this.current !== undefined && (this.asking > 0 || this.probing);
+  }
+
+  private stillFor(reason: string, outage: Outage): void {
+    outage.reason = reason;
+    const now = this.clock.monotonic();
+    if (reason === outage.loggedReason || now - outage.changeLoggedAt < CHANGE_PERIOD_MS) return;
+    outage.loggedReason = reason;
+    outage.changeLoggedAt = now;
+    this.logger.warn({ reason }, 'the store is out of reach for another reason now');
+  }
+
+  private async until(condition: () => boolean, signal: AbortSignal): Promise<void> {
+    while (!condition() && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        this.held.push(wake);
+        signal.addEventListener('abort', wake, { once: true });
+      });
+    }
   }
 
   private wakeHeld(): void {

@@ -13,4 +13,5 @@ export * from './shown-text';
 export * from './program-host';
 export * from './run-program';
 export * from './stream-flow';
+export * from './thrown-value';
 export { tolerateRejections } from './tolerated-rejections';

@@ -1,3 +1,5 @@
+import { isInstance, messageOf } from './thrown-value';
+
 /**
  * Every code an error of this project can bear: a closed list. docs/errors.md says what each means
  * to its reader; the collector's status-mapping.ts says what it becomes on the wire.
@@ -34,17 +36,7 @@ export class PipelineError extends Error {
 
   /** The error itself where it is a PipelineError, else one with code INTERNAL and it as cause. */
   static from(error: unknown): PipelineError {
-    if (error instanceof PipelineError) return error;
+    if (isInstance(error, PipelineError)) return error;
     return new PipelineError('INTERNAL', messageOf(error), { cause: error });
-  }
-}
-
-/** The message of anything that was thrown; never throws itself. */
-export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message;
-  try {
-    return String(error);
-  } catch {
-    return 'unprintable error';
   }
 }

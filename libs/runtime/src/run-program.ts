@@ -7,7 +7,8 @@ import {
   type ConfigOf,
 } from './config';
 import { helpText } from './help-text';
-import { PipelineError, messageOf } from './pipeline-error';
+import { PipelineError } from './pipeline-error';
+import { messageOf } from './thrown-value';
 import { nodeHost, type ProgramHost } from './program-host';
 import { Supervisor } from './supervisor';
 

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { Component } from './component';
-import { PipelineError, messageOf } from './pipeline-error';
+import { PipelineError } from './pipeline-error';
+import { messageOf } from './thrown-value';
 import type { ProgramHost } from './program-host';
 import type { ProgramLogger } from './run-program';
 import { escapeUnprintable } from './shown-text';

@@ -2,3 +2,4 @@ export * from './running-process';
 export * from './seeded-random';
 export * from './simulated-clock';
 export * from './simulated-host';
+export * from './strange-forms';

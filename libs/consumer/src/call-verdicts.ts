@@ -96,6 +96,7 @@ export class CallVerdicts<E> {
     entry.breaker.failed(admission, {
       fresh: members.some(({ attempt }) => attempt === 1),
       timedOut: errors[0] instanceof HandlerTimeoutError,
+      error: errors[0],
       ms: this.parts.clock.monotonic() - startedAt,
     });
   }
@@ -110,8 +111,9 @@ export class CallVerdicts<E> {
       decided.outcome === 'retry'
         ? { index, ...decided }
         : { index, ...decided, error, handler: entry.name };
-    const sample = { eventId: codec.idOf(event), type: codec.typeOf(event), attempt, error };
-    this.verdicts.failed(exception, sample);
+    const [eventId, type] = [codec.idOf(event), codec.typeOf(event)];
+    const sample = { handler: entry.name, eventId, type, attempt, error };
+    this.verdicts.failed(exception, sample, event);
     if (this.debug) logger.debug({ ...sample, ...decided, err: thrown }, 'the handler failed');
   }
 
@@ -127,7 +129,8 @@ export class CallVerdicts<E> {
     const error = `no handler for events of type ${type}, and no default one`;
     this.verdicts.failed(
       { index, outcome: 'dead', reason: 'permanent-error', error, handler: DEFAULT_HANDLER },
-      { eventId: this.parts.codec.idOf(event), type, attempt, error },
+      { handler: '', eventId: this.parts.codec.idOf(event), type, attempt, error },
+      event,
     );
   }
 
@@ -135,7 +138,7 @@ export class CallVerdicts<E> {
     const error = errorText(thrown);
     this.verdicts.failed(
       { index, outcome: 'dead', reason: 'undecodable', error, handler: '' },
-      { eventId: '', type: '', attempt: delivery.attempts + 1, error },
+      { handler: '', eventId: '', type: '', attempt: delivery.attempts + 1, error },
     );
   }
 }

@@ -3,6 +3,7 @@ import type { Clock, Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { AbandonedCalls, MAX_ABANDONED_CALLS } from './abandoned-calls';
 import type { ConsumerObserver } from './consumer-observer';
+import { errorText } from './error-text';
 import {
   DEFAULT_HANDLER,
   type BatchHandler,
@@ -101,10 +102,10 @@ export class HandlerTable<E> {
       call,
       { ...retryPolicy, ...settings.retry },
       settings.timeoutMs ?? usualMs,
-      new HandlerBreaker(clock, random, (paused, ms) => {
+      new HandlerBreaker(clock, random, (paused, ms, error) => {
         if (paused) {
           logger.warn(
-            { handler: name },
+            { handler: name, error: errorText(error) },
             'a handler keeps failing: its events wait, some are tried',
           );
         } else {

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { fineFinding, warningFinding, type Finding } from '@event-pipeline/runtime';
+import { askHealth } from './grpc-health';
+import { fineFinding, warningFinding, type Clock, type Finding } from '@event-pipeline/runtime';
 
 const HOST = '127.0.0.1';
 const ANSWER_LIMIT_MS = 2_000;
@@ -26,13 +27,17 @@ export async function checkHttpPort(
   return warningFinding(setting, `the ${program} is not ready`, answer.reason);
 }
 
-/** The gRPC port: it is the collector's where its HTTP port is, too. */
-export async function checkGrpcPort(port: number, isCollectorUp: boolean): Promise<Finding> {
+/** Who has the gRPC port: the port itself is asked, by the health service that a collector has. */
+export async function checkGrpcPort(port: number, clock: Clock): Promise<Finding> {
   const setting = `gRPC port ${port}`;
   if (port === 0 || (await isFree(port))) return fineFinding(setting, 'free');
-  if (isCollectorUp) return fineFinding(setting, 'taken by the collector');
-  const means = 'no collector answers on its HTTP port, so it is another program';
-  return warningFinding(setting, 'taken', means, 'COLLECTOR_PORT=<a free port>');
+  const status = await askHealth(port, clock);
+  if (status === 'SERVING') return fineFinding(setting, 'a collector serves');
+  if (status !== undefined) {
+    return warningFinding(setting, `a collector answers ${status}`, 'it takes no events now');
+  }
+  const means = 'no gRPC server with a health service for event.EventService answers there';
+  return warningFinding(setting, 'taken by another program', means, 'COLLECTOR_PORT=<a free port>');
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -26,7 +26,8 @@ describe('a queue that is not durable, with QUEUE_STRICT', () => {
     const refused = await collector.client.publish(good());
     expect(refused.error).toMatchObject({
       code: status.UNAVAILABLE,
-      details: 'the queue is not as durable as it has to be; try again later',
+      details:
+        'the queue is not as durable as it has to be: the operator finds why on /readyz of the collector',
     });
     expect(refused).toMatchObject({ details: { retryDelayMs: 5_000 } });
     const stream = await collector.client.stream([encodeEvent(validEvent())]);

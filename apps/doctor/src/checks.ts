@@ -28,7 +28,7 @@ export function allChecks(
     },
     { title: 'Queue', run: () => queueSections(config, clock, random) },
     { title: 'Store', run: () => storeSection(config, clock) },
-    { title: 'Ports', run: () => portSection(config) },
+    { title: 'Ports', run: () => portSection(config, clock) },
   ];
 }
 
@@ -68,14 +68,12 @@ async function storeSection(config: DoctorConfig, clock: Clock): Promise<readonl
   return [{ title: `Store: ${place}`, findings }];
 }
 
-async function portSection(config: DoctorConfig): Promise<readonly Section[]> {
+async function portSection(config: DoctorConfig, clock: Clock): Promise<readonly Section[]> {
   const { collectorPort, collectorHttpPort, workerHttpPort } = config;
-  const [collector, worker] = await Promise.all([
+  const [grpc, collector, worker] = await Promise.all([
+    checkGrpcPort(collectorPort, clock),
     checkHttpPort('collector', collectorHttpPort.port, 'COLLECTOR_HTTP_PORT'),
     checkHttpPort('worker', workerHttpPort.port, 'WORKER_HTTP_PORT'),
   ]);
-  const isUp = collector.value.startsWith('the collector');
-  return [
-    { title: 'Ports', findings: [await checkGrpcPort(collectorPort, isUp), collector, worker] },
-  ];
+  return [{ title: 'Ports', findings: [grpc, collector, worker] }];
 }

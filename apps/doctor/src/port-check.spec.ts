@@ -1,4 +1,5 @@
 import { createServer, Server, type AddressInfo } from 'node:net';
+import { systemClock } from '@event-pipeline/runtime';
 import { checkGrpcPort, checkHttpPort } from './port-check';
 
 afterEach(() => jest.restoreAllMocks());
@@ -14,7 +15,7 @@ function forbidPorts(): void {
 
 it.each([
   ['HTTP', () => checkHttpPort('worker', 80, 'WORKER_HTTP_PORT'), 'WORKER_HTTP_PORT'],
-  ['gRPC', () => checkGrpcPort(80, true), 'COLLECTOR_PORT'],
+  ['gRPC', () => checkGrpcPort(80, systemClock), 'COLLECTOR_PORT'],
 ])('a %s port that this user may not have is not taken by anybody', async (_, check, variable) => {
   forbidPorts();
   expect(await check()).toMatchObject({
@@ -31,6 +32,8 @@ it('a port that somebody has is taken', async () => {
   expect(await checkHttpPort('worker', port, 'V')).toMatchObject({
     value: expect.stringContaining('taken'),
   });
-  expect(await checkGrpcPort(port, false)).toMatchObject({ value: 'taken' });
+  expect(await checkGrpcPort(port, systemClock)).toMatchObject({
+    value: 'taken by another program',
+  });
   await new Promise((resolve) => server.close(resolve));
 });

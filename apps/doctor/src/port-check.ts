@@ -1,6 +1,13 @@
 import { request } from 'node:http';
 import { createServer } from 'node:net';
-import { fineFinding, problemFinding, warningFinding, type Finding } from '@event-pipeline/runtime';
+import {
+  fineFinding,
+  problemFinding,
+  warningFinding,
+  type Clock,
+  type Finding,
+} from '@event-pipeline/runtime';
+import { askHealth } from './grpc-health';
 
 const HOST = '127.0.0.1';
 const ANSWER_LIMIT_MS = 2_000;
@@ -28,15 +35,19 @@ export async function checkHttpPort(
   return warningFinding(setting, `the ${program} is not ready`, answer.reason);
 }
 
-/** The gRPC port: it is the collector's where its HTTP port is, too. */
-export async function checkGrpcPort(port: number, isCollectorUp: boolean): Promise<Finding> {
+/** Who has the gRPC port: the port itself is asked, by the health service that a collector has. */
+export async function checkGrpcPort(port: number, clock: Clock): Promise<Finding> {
   const setting = `gRPC port ${port}`;
   const obstacle = port === 0 ? undefined : await obstacleTo(port);
   if (obstacle === undefined) return fineFinding(setting, 'free');
   if (!isTaken(obstacle)) return forbiddenPort(setting, obstacle, 'COLLECTOR_PORT');
-  if (isCollectorUp) return fineFinding(setting, 'taken by the collector');
-  const means = 'no collector answers on its HTTP port, so it is another program';
-  return warningFinding(setting, 'taken', means, 'COLLECTOR_PORT=<a free port>');
+  const status = await askHealth(port, clock);
+  if (status === 'SERVING') return fineFinding(setting, 'a collector serves');
+  if (status !== undefined) {
+    return warningFinding(setting, `a collector answers ${status}`, 'it takes no events now');
+  }
+  const means = 'no gRPC server with a health service for event.EventService answers there';
+  return warningFinding(setting, 'taken by another program', means, 'COLLECTOR_PORT=<a free port>');
 }
 
 /** Why nobody can listen there now; undefined where one can. */

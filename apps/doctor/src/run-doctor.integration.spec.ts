@@ -193,6 +193,11 @@ describe('the doctor', () => {
       const { findings } = await examined({
         QUEUE_URL: 'embedded:/nowhere/at-all',
         WORKER_HTTP_PORT: String(port),
+        COLLECTOR_PORT: String(port),
+      });
+      expect(findings.find(({ setting }) => setting === `gRPC port ${port}`)).toMatchObject({
+        level: 'warning',
+        value: 'taken by another program',
       });
       expect(findings.find(({ setting }) => setting === `HTTP port ${port}`)).toMatchObject({
         level: 'warning',

@@ -1,3 +1,4 @@
+import { quickstartHint } from '@event-pipeline/command-line';
 import {
   describeConfig,
   EXIT,
@@ -32,7 +33,7 @@ const SUMMARY =
 export async function runDoctor(host: DoctorHost): Promise<number> {
   const { args } = host;
   if (args.includes('--help') || args.includes('-h')) {
-    const command = 'npm run doctor --';
+    const command = 'npm run doctor -- [--json]';
     const variables = describeConfig(doctorConfig);
     await host.write('stdout', helpText({ name: 'doctor', summary: SUMMARY, command, variables }));
     return EXIT.ok;
@@ -52,6 +53,8 @@ export async function runDoctor(host: DoctorHost): Promise<number> {
     await host.write('stderr', `doctor: the configuration is not valid:\n${problems.join('')}`);
     return exitCodeOf(error);
   }
+  const hint = quickstartHint(host.env, '.', 'npm run doctor');
+  if (hint !== undefined) await host.write('stderr', `doctor: ${hint}\n\n`);
   const sections = await runChecks(allChecks(config, host), CHECK_LIMIT_MS, host.clock);
   const print = args.includes('--json') ? jsonReport : printedReport;
   await host.write('stdout', print(sections));

@@ -7,6 +7,7 @@ import { runProducer, startCollector } from './harness/program';
 import { redisEngine } from './harness/queue-engine';
 import { Quickstart, type QuickstartPlace, quickstartPlace, untilGone } from './harness/quickstart';
 import { Scratch } from './harness/scratch';
+import { until } from './harness/until';
 
 describe('npm start', () => {
   const scratch = new Scratch();
@@ -59,8 +60,33 @@ describe('npm start', () => {
     const slow = { PROCESSING_TIME_MS: '2', WORKER_CONCURRENCY: '1' };
     const quickstart = start(['--once', '--count', '700'], slow);
     expect(await quickstart.ended).toBe(0);
-    expect(quickstart.stdout).toMatch(/^[\d,]+ events from before .*: they go first\.$/m);
+    expect(quickstart.stdout).toMatch(/^Events from before: [\d,]+ are pending and go first\.$/m);
     expect(quickstart.stdout).toMatch(/^ {2}processed +700$/m);
+  });
+
+  it('names the delayed and the dead ones from before apart from its own events', async () => {
+    const handlers = join(place.folder, 'handlers.cjs');
+    const failing = `throw Object.assign(new Error('no'), { permanent: n++ % 2 === 0 });`;
+    writeFileSync(handlers, `let n = 0; exports['*'] = () => { ${failing} };`);
+    const first = start(['--count', '8'], {
+      WORKER_HANDLERS: handlers,
+      WORKER_RETRY_BASE_DELAY_MS: '600000',
+      WORKER_RETRY_MAX_DELAY_MS: '600000',
+    });
+    await until('events have failed', () => first.stdout.includes('events of a lease failed'));
+    expect(first.stdout).toMatch(/\(handler \*, type .*: Error: no|: no; see npm run queue/);
+    first.child.kill('SIGINT');
+    expect(await first.ended).toBe(0);
+    expect(first.stdout).toMatch(/^So far: 8 sent, 8 acknowledged, 0 processed, /m);
+    expect(first.stdout).toMatch(/^Stopped\.$/m);
+
+    const second = start(['--once', '--count', '100']);
+    expect(await second.ended).toBe(0);
+    expect(second.stdout).toMatch(/are dead letters and stay\.$/m);
+    const [own = '', earlier = ''] = second.stdout.split('From before this run:');
+    expect(own).toMatch(/^ {2}processed +100$/m);
+    expect(own).toMatch(/^ {2}dead +0$/m);
+    expect(earlier).toMatch(/^ {2}dead before +[1-8]$/m);
   });
 
   it('ends with exit code 1 where an event was not processed', async () => {

@@ -87,6 +87,8 @@ class Run {
   readonly #over = new AbortController();
   #early: EarlyEnd | undefined;
   #noticedAt = -Infinity;
+  /** What the lanes have said last of the collector's answers. */
+  #lastNotice: string | undefined;
   /** Lanes that wait for their connection. */
   #reconnecting = 0;
 
@@ -153,7 +155,10 @@ class Run {
     const limits = { clock, tally, limitMs: timeoutMs, waiting: () => this.#reconnecting > 0 };
     return watchForStall(limits, this.#over.signal, () => {
       const waited = `${timeoutMs / 1_000} s`;
-      this.#end('stalled', `the collector at ${collector} has answered nothing for ${waited}`);
+      const last = this.#lastNotice;
+      const what = last === undefined ? 'answered nothing' : 'taken no event';
+      const reason = `the collector at ${collector} has ${what} for ${waited}`;
+      this.#end('stalled', last === undefined ? reason : `${reason}; last: ${last}`);
       this.#giveUp.abort();
     });
   }
@@ -174,7 +179,10 @@ class Run {
       giveUp: this.#giveUp.signal,
       beforeRetry: (ms) => this.#beforeRetry(client, ms),
       stopRun: (reason) => this.#end('refused', reason),
-      notice: (text) => this.#crowdedNotice(text),
+      notice: (text) => {
+        this.#lastNotice = text;
+        this.#crowdedNotice(text);
+      },
     }));
   }
 

@@ -83,8 +83,10 @@ export class CommandRun {
   private async list({ json, choice }: QueueCommand & { name: 'list' }): Promise<number> {
     const { first } = this.signals;
     let shown = 0;
-    for await (const { chosen } of letterPages(this.queue, choice, this.call)) {
+    let seen = 0;
+    for await (const { chosen, looked } of letterPages(this.queue, choice, this.call)) {
       if (first.aborted) return this.signals.exitCode;
+      seen += looked;
       if (chosen.length === 0) continue;
       const head = json || shown > 0 ? '' : LETTER_HEAD;
       shown += chosen.length;
@@ -94,7 +96,10 @@ export class CommandRun {
       if (!isRead) return EXIT.ok;
     }
     if (json) return EXIT.ok;
-    if (shown === 0) await this.stdout.write('No dead letters.\n');
+    if (shown === 0) {
+      const none = seen === 0 ? 'No dead letters.' : `None of ${grouped(seen)} dead letters fits.`;
+      await this.stdout.write(`${none}\n`);
+    }
     if (shown === choice.limit) this.say(`${grouped(shown)} shown; there may be more: --limit N`);
     return EXIT.ok;
   }
@@ -112,7 +117,10 @@ export class CommandRun {
 
   private async move(command: MoveCommand): Promise<number> {
     const total = await lettersToLookAt(this.queue, command.choice, this.call);
-    if (!(await this.isConfirmed(command, total))) return this.signals.exitCode || EXIT.failed;
+    if (!(await this.isConfirmed(command, total))) {
+      this.say(`nothing was ${command.name === 'redrive' ? 'put back' : 'dropped'}`);
+      return this.signals.exitCode || EXIT.failed;
+    }
     const tally = new MoveTally();
     const progress = this.progressOf(command, tally);
     progress.start(total);

@@ -144,6 +144,9 @@ describe('queue dead list', () => {
   it('says where there are none', async () => {
     expect(await run('dead list')).toEqual({ code: 0, stdout: 'No dead letters.\n', stderr: '' });
     expect(await run('dead list --json')).toEqual({ code: 0, stdout: '', stderr: '' });
+    await bury(folder.queue, DEATHS);
+    const { stdout } = await run('dead list --type nobody');
+    expect(stdout).toBe('None of 5 dead letters fits.\n');
   });
 });
 
@@ -225,6 +228,8 @@ describe.each(['redrive', 'purge'] as const)('queue dead %s', (name) => {
     command.type(answer);
     expect(await command.exited).toBe(code);
     expect(command.stderr()).toContain('all of 5 dead letters of event_queue? [y/N]');
+    const nothing = name === 'purge' ? 'nothing was dropped' : 'nothing was put back';
+    expect(command.stderr().includes(nothing)).toBe(code === 1);
     expect(await folder.queue.stats(0)).toMatchObject({ dead: left });
   });
 

@@ -1,4 +1,4 @@
-import { SignalWatch } from '@event-pipeline/command-line';
+import { SignalWatch, quickstartHint } from '@event-pipeline/command-line';
 import { createQueue } from '@event-pipeline/queue/create';
 import {
   EXIT,
@@ -41,6 +41,8 @@ async function runCommand(host: ProgramHost, streams: QueueCliStreams): Promise<
       return EXIT.ok;
     }
     const { config, command } = prepared;
+    const hint = quickstartHint(host.env, '.', `${commandName(host)} …`);
+    if (hint !== undefined) await host.write('stderr', `queue: ${hint}\n`);
     const opening = createQueue(
       config,
       { clock: host.clock, random: systemRandom, logger: silentLogger() },

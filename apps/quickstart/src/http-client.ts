@@ -19,6 +19,10 @@ export async function whyNotReady(baseUrl: string): Promise<string | undefined> 
     const { reason } = JSON.parse(body) as { reason?: unknown };
     return String(reason);
   } catch (error) {
-    return `no answer yet (${messageOf(error)})`;
+    // "fetch failed" says nothing to a person; what is behind it does.
+    const { cause } = error as { cause?: unknown };
+    const isRefused = (cause as { code?: unknown } | undefined)?.code === 'ECONNREFUSED';
+    if (isRefused) return 'it does not listen on its HTTP port yet';
+    return `its HTTP port does not answer yet (${messageOf(cause ?? error)})`;
   }
 }

@@ -21,6 +21,19 @@ describe("a line of a program's output", () => {
     expect(readOutputLine(line)).toEqual({ kind: 'problem', text });
   });
 
+  it('names handler, error and counts where events failed, and where to look', () => {
+    const firstFailure = { handler: 'user_login', type: 'user_login', error: 'TypeError: no name' };
+    const failures = [{ handler: 'user_login', type: 'user_login', events: 3 }];
+    const fields = { events: 9, retried: 2, dead: 1, firstFailure, failures };
+    logger.warn(fields, 'events of a lease failed');
+    expect(readOutputLine(line).text).toBe(
+      'warn: events of a lease failed (handler user_login, type user_login: 3; of 9: ' +
+        '2 tried again later, 1 dead): user_login: TypeError: no name; see npm run queue -- dead list',
+    );
+    logger.warn({ handler: 'user_login', error: 'no name' }, 'a handler keeps failing');
+    expect(readOutputLine(line).text).toBe('warn: a handler keeps failing (user_login: no name)');
+  });
+
   it('is why the program ends when it is fatal; a cause in the message is not repeated', () => {
     logger.fatal({ err: new Error('no room') }, 'cannot start: no room');
     expect(readOutputLine(line)).toEqual({ kind: 'end', text: 'cannot start: no room' });

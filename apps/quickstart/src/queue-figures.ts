@@ -9,6 +9,9 @@ export interface QueueFigures {
   readonly left: number;
   /** Of those left, the ones that wait for a retry. */
   readonly delayed: number;
+  /** Of the events received before this worker started: those it has processed, or made dead letters. */
+  readonly earlierProcessed: number;
+  readonly earlierDead: number;
   /** Put into the store by this worker. */
   readonly stored: number;
   /** The worker's times from the receipt of an event to the end of its processing, in seconds. */
@@ -23,6 +26,7 @@ export function readQueueFigures(page: string): QueueFigures | undefined {
   const dead = inState('dead');
   if (processed === undefined || dead === undefined) return undefined;
   const delayed = inState('delayed') ?? 0;
+  const earlier = (outcome: string) => metrics.sum(METRICS.earlierEvents.name, { outcome }) ?? 0;
   const left =
     (inState('pending') ?? 0) + (inState('suspect') ?? 0) + (inState('leased') ?? 0) + delayed;
   return {
@@ -30,6 +34,10 @@ export function readQueueFigures(page: string): QueueFigures | undefined {
     dead,
     left,
     delayed,
+    earlierProcessed: earlier('processed'),
+    // Leases that ran out were taken by workers before this one: the quick start has no second one.
+    earlierDead:
+      earlier('dead') + (metrics.sum(METRICS.eventsDead.name, { reason: 'crashed-worker' }) ?? 0),
     stored: metrics.sum(METRICS.eventsStored.name) ?? 0,
     endToEnd: metrics.buckets(METRICS.endToEndSeconds.name),
   };

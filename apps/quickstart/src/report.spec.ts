@@ -1,12 +1,21 @@
 import { Address } from './addresses';
 import type { QueueFigures } from './queue-figures';
-import { type RunResult, isComplete, listeningText, summaryText, tryNextText } from './report';
+import {
+  type RunResult,
+  backlogText,
+  isComplete,
+  listeningText,
+  summaryText,
+  tryNextText,
+} from './report';
 
 const figures = (changes: Partial<QueueFigures>): QueueFigures => ({
   processed: 0,
   dead: 0,
   left: 0,
   delayed: 0,
+  earlierProcessed: 0,
+  earlierDead: 0,
   stored: 0,
   endToEnd: [],
   ...changes,
@@ -16,6 +25,7 @@ const run = (changes: Partial<RunResult> = {}): RunResult => ({
   wanted: 10_000,
   producer: { sent: 10_000, acknowledged: 10_000, rejected: 0, seconds: 0.4 },
   before: figures({ processed: 500, dead: 3, stored: 7 }),
+  sentFrom: figures({ processed: 500, dead: 3, stored: 7 }),
   after: figures({
     processed: 10_500,
     dead: 3,
@@ -40,6 +50,7 @@ const place = {
   queue: 'embedded, in .data/queue',
   store: { text: 'SQLite, in .data/store/events.db', look: 'sqlite3 …' },
   logs: '.data/logs',
+  variables: 'QUEUE_URL=embedded:.data/queue STORE_URL=embedded:.data/store',
 };
 
 describe('the summary', () => {
@@ -54,7 +65,48 @@ describe('the summary', () => {
       '  end to end              20,000 events/s (0.50 s)',
       '  latency           p50 ≤ 25 ms, p99 ≤ 500 ms',
       "                    (received to processed, by the worker's histogram)",
+      '',
+      'From before this run:',
+      '  processed                    0',
+      '  became dead                  0',
+      '  left in the queue            0',
+      '  dead before                  3',
     ]);
+  });
+
+  it('names what was there before apart from the events of this run', () => {
+    const result = run({
+      wanted: 100,
+      producer: { sent: 100, acknowledged: 100, rejected: 0, seconds: 1 },
+      before: figures({ processed: 5, dead: 102, left: 96, delayed: 87 }),
+      after: figures({
+        processed: 114,
+        dead: 102 + 2,
+        left: 85,
+        delayed: 85,
+        earlierProcessed: 9,
+        earlierDead: 2,
+      }),
+    });
+    const text = summaryText(result);
+    const [own = '', earlier = ''] = text.split('From before this run:');
+    expect(own).toMatch(/processed +100$/m);
+    expect(own).toMatch(/dead +0$/m);
+    expect(own).toMatch(/left in the queue +0$/m);
+    expect(earlier).toMatch(/processed +9$/m);
+    expect(earlier).toMatch(/became dead +2$/m);
+    expect(earlier).toMatch(/left in the queue +85$/m);
+    expect(earlier).toMatch(/dead before +102$/m);
+    expect(isComplete(result)).toBe(true);
+  });
+
+  it('says of what was there before which goes first, which later and which stays', () => {
+    expect(backlogText(figures({ left: 96, delayed: 87, dead: 102 }))).toBe(
+      'Events from before: 9 are pending and go first;\n' +
+        '  87 are delayed and come again when their time has come;\n' +
+        '  102 are dead letters and stay.',
+    );
+    expect(backlogText(figures({}))).toBeUndefined();
   });
 
   it('names rejected events where there are some', () => {
@@ -88,7 +140,13 @@ describe('what is said after the summary', () => {
   });
 
   it('fits into 80 columns', () => {
-    const text = [summaryText(run()), listeningText(place), tryNextText(place)].join('\n');
+    const dead = figures({ left: 96_000, delayed: 87_000, dead: 102_000 });
+    const text = [
+      summaryText(run()),
+      backlogText(dead),
+      listeningText(place),
+      tryNextText(place),
+    ].join('\n');
     for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 });

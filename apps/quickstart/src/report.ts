@@ -15,25 +15,48 @@ export interface ProducerSummary {
 export interface RunResult {
   readonly wanted: number;
   readonly producer: ProducerSummary;
+  /** When the worker was ready. */
   readonly before: QueueFigures;
   readonly after: QueueFigures;
   readonly seconds: number;
+  /** When the first event was about to be sent. */
+  readonly sentFrom: QueueFigures;
   /** Whether there is a store at all. */
   readonly stores: boolean;
 }
 
-export function processedIn({ before, after }: RunResult): number {
-  return after.processed - before.processed;
+/** What became of some events. */
+export interface Fate {
+  readonly processed: number;
+  readonly dead: number;
+  readonly left: number;
 }
 
-/** True when every event that was asked for was processed. */
+/** What became of the events that this run has sent. */
+export function fateOfSent({ before, after }: Pick<RunResult, 'before' | 'after'>): Fate {
+  const earlier = fateOfEarlier({ before, after });
+  return {
+    processed: Math.max(0, after.processed - before.processed - earlier.processed),
+    dead: Math.max(0, after.dead - before.dead - earlier.dead),
+    left: Math.max(0, after.left - earlier.left),
+  };
+}
+
+/** What became of those that were in the queue when it began. */
+export function fateOfEarlier({ before, after }: Pick<RunResult, 'before' | 'after'>): Fate {
+  const processed = after.earlierProcessed - before.earlierProcessed;
+  const dead = after.earlierDead - before.earlierDead;
+  return { processed, dead, left: Math.max(0, before.left - processed - dead) };
+}
+
+/** True when every event that was asked for was processed; those from before do not count. */
 export function isComplete(result: RunResult): boolean {
-  return processedIn(result) >= result.wanted;
+  return fateOfSent(result).processed >= result.wanted;
 }
 
 export function summaryText(result: RunResult): string {
-  const { producer, before, after, seconds } = result;
-  const processed = processedIn(result);
+  const { producer, before, sentFrom, after, seconds } = result;
+  const { processed, dead, left } = fateOfSent(result);
   const perSecond = seconds > 0 ? Math.round(processed / seconds) : 0;
   const counts: readonly (readonly [string, number, string])[] = [
     ['sent', producer.sent, ''],
@@ -41,15 +64,15 @@ export function summaryText(result: RunResult): string {
     ...(producer.rejected > 0 ? ([['rejected', producer.rejected, '']] as const) : []),
     ['processed', processed, ''],
     ...(result.stores ? ([['stored', after.stored - before.stored, '']] as const) : []),
-    ['dead', after.dead - before.dead, ''],
-    ['left in the queue', after.left, ''],
+    ['dead', dead, ''],
+    ['left in the queue', left, ''],
     ['end to end', perSecond, ` events/s (${processed === 0 ? '-' : seconds.toFixed(2)} s)`],
   ];
   const lines = counts.map(
     ([name, value, unit]) => `  ${name.padEnd(18)}${grouped(value).padStart(12)}${unit}`,
   );
   const [p50, p99] = [0.5, 0.99].map((share) =>
-    quantileBound(before.endToEnd, after.endToEnd, share),
+    quantileBound(sentFrom.endToEnd, after.endToEnd, share),
   );
   if (p50 !== undefined && p99 !== undefined) {
     lines.push(
@@ -57,7 +80,54 @@ export function summaryText(result: RunResult): string {
       `  ${''.padEnd(18)}(received to processed, by the worker's histogram)`,
     );
   }
-  return lines.join('\n');
+  return [...lines, ...earlierLines(result)].join('\n');
+}
+
+/** What was there before, apart: none of it is counted above, but in "stored" and the latency. */
+function earlierLines(result: RunResult): string[] {
+  const { before } = result;
+  if (before.left === 0 && before.dead === 0) return [];
+  const { processed, dead, left } = fateOfEarlier(result);
+  const counts: readonly (readonly [string, number])[] = [
+    ['processed', processed],
+    ['became dead', dead],
+    ['left in the queue', left],
+    ['dead before', before.dead],
+  ];
+  const lines = counts.map(([name, value]) => `  ${name.padEnd(18)}${grouped(value).padStart(12)}`);
+  const notes =
+    processed > 0 && result.stores
+      ? ['  ("stored" and the latency above include those processed)']
+      : [];
+  return ['', 'From before this run:', ...lines, ...notes];
+}
+
+/** What waits in the queue before anything is sent; undefined where nothing does. */
+export function backlogText({ left, delayed, dead }: QueueFigures): string | undefined {
+  const parts: string[] = [];
+  if (left > delayed) parts.push(`${grouped(left - delayed)} are pending and go first`);
+  if (delayed > 0)
+    parts.push(`${grouped(delayed)} are delayed and come again when their time has come`);
+  if (dead > 0) parts.push(`${grouped(dead)} are dead letters and stay`);
+  return parts.length === 0 ? undefined : `Events from before: ${parts.join(';\n  ')}.`;
+}
+
+/** How far a run had got when it was stopped. */
+export function stoppedText(producer: ProducerSummary, { processed, dead, left }: Fate): string {
+  const { sent, acknowledged } = producer;
+  const counts: readonly (readonly [number, string])[] = [
+    [sent, 'sent'],
+    [acknowledged, 'acknowledged'],
+    [processed, 'processed'],
+    [dead, 'dead'],
+    [left, 'left in the queue'],
+  ];
+  return `So far: ${counts.map(([count, what]) => `${grouped(count)} ${what}`).join(', ')}.`;
+}
+
+/** What keeps a run from its end, while it waits. */
+export function waitingText({ delayed, dead }: QueueFigures): string {
+  return `  waiting: ${grouped(delayed)} events are delayed, ${grouped(dead)} are dead letters`;
 }
 
 function atMost(seconds: number): string {
@@ -79,6 +149,8 @@ export interface Place {
   readonly queue: string;
   readonly store: PlaceOfStore;
   readonly logs: string;
+  /** The variables with which other commands look at the same queue and store; '' for none. */
+  readonly variables: string;
 }
 
 export function listeningText({ addresses, queue, store, logs }: Place): string {
@@ -93,7 +165,7 @@ export function listeningText({ addresses, queue, store, logs }: Place): string 
   ].join('\n');
 }
 
-export function tryNextText({ addresses, store }: Place): string {
+export function tryNextText({ addresses, store, variables }: Place): string {
   const { grpc, workerHttp } = addresses;
   const elsewhere = grpc.port === 50_051 ? '' : ` --collector ${grpc}`;
   return [
@@ -102,11 +174,21 @@ export function tryNextText({ addresses, store }: Place): string {
     `  an own event  echo '{"type":"hello","data":{"to":"you"}}' |`,
     `                  node dist/apps/producer/main.js --file -${elsewhere}`,
     ...(store.look === undefined ? [] : [`  the store     ${store.look}`]),
+    `  the queue     ${withVariables(variables, 'npm run queue -- depth')}`,
+    `  dead letters  ${withVariables(variables, 'npm run queue -- dead list')}`,
+    `  is all right? ${withVariables(variables, 'npm run doctor')}`,
     `  the figures   curl -s http://${workerHttp}/metrics | grep ^pipeline_`,
     'Or stop this one and start it again with:',
     '  own handlers  WORKER_HANDLERS=./examples/handlers/my-handlers.js npm start',
     '  Redis         REDIS_HOST=localhost npm start',
   ].join('\n');
+}
+
+/** A command with the variables before it, in a second line where that makes the line too long. */
+export function withVariables(variables: string, command: string): string {
+  if (variables === '') return command;
+  const inOne = `${variables} ${command}`;
+  return inOne.length <= 64 ? inOne : `${variables} \\\n                  ${command}`;
 }
 
 /** A whole number with separators: 10,000. */

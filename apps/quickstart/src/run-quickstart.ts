@@ -3,7 +3,7 @@ import { type Clock, loadConfig, maskCredentials } from '@event-pipeline/runtime
 import { chooseAddresses } from './addresses';
 import { type DataFolder, openDataFolder } from './data-folder';
 import type { Display } from './display';
-import { followQueue } from './follow-queue';
+import { followQueue, readFigures } from './follow-queue';
 import { PipelinePrograms, ProgramFailure, isKnown } from './pipeline-programs';
 import {
   type QuickstartConfig,
@@ -16,14 +16,19 @@ import {
   type Place,
   type PlaceOfStore,
   type RunResult,
+  backlogText,
+  fateOfSent,
   grouped,
   isComplete,
   listeningText,
-  processedIn,
+  stoppedText,
   summaryText,
   tryNextText,
+  waitingText,
+  withVariables,
 } from './report';
 import { runProducer } from './run-producer';
+import type { QueueFigures } from './queue-figures';
 
 export interface QuickstartHost {
   readonly args: readonly string[];
@@ -80,6 +85,7 @@ async function runInFolder(
     queue: queueInWords(config, folder),
     store: storeInWords(storeUrlFor(config, folder.path), config, folder),
     logs: folder.logs,
+    variables: variablesFor(config, folder),
   };
   display.say(`Starting collector and worker. Queue: ${place.queue}`);
   const programs = new PipelinePrograms({
@@ -111,6 +117,7 @@ async function runInFolder(
     display.endProgress();
     if (stop.aborted) display.say('\nStopping …');
     await programs.stop(host.force);
+    if (stop.aborted) display.say('Stopped.');
   }
 }
 
@@ -148,23 +155,29 @@ async function sendAndFollow(
   const url = `http://${place.addresses.workerHttp}/metrics`;
   const follow = { url, clock, signal: stop };
 
-  let backlog = 0;
-  const before = await followQueue(({ left, delayed }) => left === delayed, {
+  const onWaiting = (figures: QueueFigures) => display.say(waitingText(figures));
+  let before: QueueFigures | undefined;
+  const sentFrom = await followQueue(({ left, delayed }) => left === delayed, {
     ...follow,
-    onFigures: ({ left }) => {
-      if (backlog === 0 && left > 0) {
-        display.say(`${grouped(left)} events from before are in the queue: they go first.`);
+    onWaiting,
+    onFigures: (figures) => {
+      if (before === undefined) {
+        before = figures;
+        const text = backlogText(figures);
+        if (text !== undefined) display.say(text);
       }
-      backlog = Math.max(backlog, left);
-      if (backlog > 0) display.showProgress(backlog - left, backlog, 'processed');
+      const backlog = before.left - before.delayed;
+      const left = Math.min(backlog, figures.left - figures.delayed);
+      if (backlog > 0) display.showProgress(backlog - left, backlog, 'taken');
     },
   });
   display.endProgress();
   if (stop.aborted) return undefined;
-  if (before === undefined) {
+  if (before === undefined || sentFrom === undefined) {
     throw new ProgramFailure(`The worker shows no figures of the queue at ${url}`, 1);
   }
 
+  const began = before;
   display.say(`Sending ${grouped(count)} events`);
   const producer = await runProducer(
     {
@@ -177,20 +190,34 @@ async function sendAndFollow(
   );
   const acknowledgedAt = clock.monotonic();
   const { acknowledged } = producer;
+  const settled = (after: QueueFigures) => {
+    const { processed, dead } = fateOfSent({ before: began, after });
+    return processed + dead;
+  };
+  let full = false;
   const after = await followQueue(
-    ({ processed, dead }) => processed + dead - before.processed - before.dead >= acknowledged,
+    (figures) => {
+      // Twice: the counts of the queue may be a lease ahead of those of the worker.
+      const isDone = full && settled(figures) >= acknowledged;
+      full = settled(figures) >= acknowledged;
+      return isDone || acknowledged === 0;
+    },
     {
       ...follow,
-      onFigures: ({ processed }) =>
-        display.showProgress(processed - before.processed, acknowledged, 'processed'),
+      onWaiting,
+      onFigures: (figures) => display.showProgress(settled(figures), acknowledged, 'settled'),
     },
   );
   display.endProgress();
-  if (after === undefined) return undefined;
+  if (stop.aborted || after === undefined) {
+    const last = (await readFigures(url)) ?? after;
+    if (last !== undefined) display.say(stoppedText(producer, fateOfSent({ before, after: last })));
+    return undefined;
+  }
   // Its last acknowledgement came a moment before the producer ended: the rate is, if anything, low.
   const seconds = producer.seconds + (clock.monotonic() - acknowledgedAt) / 1_000;
   const stores = place.store.text !== NO_STORE;
-  return { wanted: count, producer, before, after, seconds, stores };
+  return { wanted: count, producer, before, sentFrom, after, seconds, stores };
 }
 
 function queueInWords(config: QuickstartConfig, folder: DataFolder): string {
@@ -216,15 +243,28 @@ function storeInWords(
   return { text: `SQLite, in ${file}`, look: `sqlite3 -readonly ${file} '${question}'` };
 }
 
-/** Why a run is not complete, as far as the figures tell. */
+/** Why a run is not complete, as far as the figures tell, and where to look. */
 function shortfall(result: RunResult, place: Place): string {
-  const { wanted, producer, after, before } = result;
-  const missing = wanted - processedIn(result);
-  const parts = [`${grouped(missing)} of ${grouped(wanted)} events were not processed.`];
+  const { wanted, producer } = result;
+  const { processed, dead, left } = fateOfSent(result);
+  const parts = [`${grouped(wanted - processed)} of ${grouped(wanted)} events were not processed.`];
   if (producer.acknowledged < wanted) parts.push('Not all were acknowledged.');
-  if (after.dead > before.dead) parts.push('Some became dead letters.');
-  if (after.left > 0) parts.push('Some are still in the queue.');
-  return `${parts.join(' ')} Logs: ${place.logs}\n`;
+  if (dead > 0) parts.push('Some became dead letters.');
+  if (left > 0) parts.push('Some are still in the queue.');
+  const command = dead > 0 ? 'npm run queue -- dead list' : 'npm run queue -- depth';
+  const look = dead + left > 0 ? `\nLook at them: ${withVariables(place.variables, command)}` : '';
+  return `${parts.join(' ')} Logs: ${place.logs}${look}\n`;
+}
+
+/** With which other commands find the same queue and store. */
+function variablesFor(config: QuickstartConfig, folder: DataFolder): string {
+  const queue = join(folder.path, 'queue');
+  const store = join(folder.path, 'store');
+  const { queueUrl, redisHost, storeUrl } = config;
+  return [
+    ...(queueUrl === undefined && redisHost === undefined ? [`QUEUE_URL=embedded:${queue}`] : []),
+    ...(storeUrl === undefined ? [`STORE_URL=embedded:${store}`] : []),
+  ].join(' ');
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -34,6 +34,8 @@ describe('the metrics of a worker', () => {
         deferred: 4,
         dead: { 'permanent-error': 1, undecodable: 2 },
         doneIndexes: [0, 1, 2],
+        deadEvents: [received(1), received(0)],
+        failures: [],
         released: 0,
       },
     });
@@ -42,6 +44,8 @@ describe('the metrics of a worker', () => {
     expect(await valueOf('pipeline_events_retried_total')).toBe(1);
     expect(await valueOf('pipeline_events_dead_total{reason="permanent-error"}')).toBe(1);
     expect(await valueOf('pipeline_events_dead_total{reason="undecodable"}')).toBe(2);
+    expect(await valueOf('pipeline_earlier_events_total{outcome="processed"}')).toBe(2);
+    expect(await valueOf('pipeline_earlier_events_total{outcome="dead"}')).toBe(1);
     expect(await valueOf('pipeline_end_to_end_seconds_count')).toBe(3);
     expect(await valueOf('pipeline_end_to_end_seconds_sum')).toBe(2);
   });

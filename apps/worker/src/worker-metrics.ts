@@ -5,6 +5,9 @@ import type { Metrics } from '@event-pipeline/telemetry';
 
 /** Counts what the consumer does. One pass over a lease when it is settled, nothing per delivery. */
 export function workerMetrics(metrics: Metrics, clock: Clock): ConsumerObserver<StoredEvent> {
+  const startedAt = clock.now();
+  const earlierOf = (events: readonly StoredEvent[]) =>
+    events.reduce((count, { receivedAt }) => count + (receivedAt < startedAt ? 1 : 0), 0);
   return {
     onLease: ({ events }) => metrics.leaseEvents.observe(events),
     onSettled: ({ outcome }) => {
@@ -14,6 +17,8 @@ export function workerMetrics(metrics: Metrics, clock: Clock): ConsumerObserver<
       for (const [reason, count] of Object.entries(outcome.dead)) {
         metrics.eventsDead.add(count, { reason });
       }
+      metrics.earlierEvents.add(earlierOf(outcome.done), { outcome: 'processed' });
+      metrics.earlierEvents.add(earlierOf(outcome.deadEvents), { outcome: 'dead' });
       const now = clock.now();
       for (const { receivedAt } of outcome.done) {
         // The collector's clock may be ahead of ours.

@@ -102,6 +102,7 @@ export class CallVerdicts<E> {
     entry.breaker.failed(admission, {
       fresh: members.some(isFresh),
       timedOut: isInstance(errors[0], HandlerTimeoutError),
+      error: errors[0],
       ms: this.parts.clock.monotonic() - startedAt,
     });
   }
@@ -114,7 +115,7 @@ export class CallVerdicts<E> {
       attempt < entry.retryPolicy.maxAttempts
         ? { index, outcome: 'retry', delayMs: entry.retryPolicy.maxDelayMs }
         : { index, outcome: 'dead', reason: 'attempts-exhausted', error, handler: entry.name },
-      { eventId: '', type: '', attempt, error },
+      { handler: entry.name, eventId: '', type: '', attempt, error },
     );
   }
 
@@ -128,8 +129,9 @@ export class CallVerdicts<E> {
       decided.outcome === 'retry'
         ? { index, ...decided }
         : { index, ...decided, error, handler: entry.name };
-    const sample = { eventId: codec.idOf(event), type: codec.typeOf(event), attempt, error };
-    this.verdicts.failed(exception, sample);
+    const [eventId, type] = [codec.idOf(event), codec.typeOf(event)];
+    const sample = { handler: entry.name, eventId, type, attempt, error };
+    this.verdicts.failed(exception, sample, event);
     if (this.debug) logger.debug({ ...sample, ...decided, err: thrown }, 'the handler failed');
   }
 
@@ -160,7 +162,8 @@ export class CallVerdicts<E> {
     const error = `no handler for events of type ${type}, and no default one`;
     this.verdicts.failed(
       { index, outcome: 'dead', reason: 'permanent-error', error, handler: DEFAULT_HANDLER },
-      { eventId: this.parts.codec.idOf(event), type, attempt, error },
+      { handler: '', eventId: this.parts.codec.idOf(event), type, attempt, error },
+      event,
     );
   }
 
@@ -168,7 +171,7 @@ export class CallVerdicts<E> {
     const error = errorText(thrown);
     this.verdicts.failed(
       { index, outcome: 'dead', reason: 'undecodable', error, handler: '' },
-      { eventId: '', type: '', attempt: delivery.attempts + 1, error },
+      { handler: '', eventId: '', type: '', attempt: delivery.attempts + 1, error },
     );
   }
 }

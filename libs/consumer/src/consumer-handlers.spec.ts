@@ -223,7 +223,12 @@ describe('a handler that keeps failing', () => {
     expect({ dead, delayed, processed }).toEqual({ dead: 0, delayed: 500, processed: 500 });
     expect(retried).toBeGreaterThan(FAILURES_TO_PAUSE);
     expect(retried).toBeLessThan(FAILURES_TO_PAUSE + 25);
-    expect(scene.messagesAt('warn').filter((line) => line === PAUSED)).toHaveLength(1);
+    const paused = scene.sink.lines.filter(({ msg }) => msg === PAUSED);
+    expect(paused).toMatchObject([{ handler: 'odd', error: 'its database is gone' }]);
+    const putOff = scene.sink.lines.filter(
+      ({ events, deferred }) => deferred === events && Number(events) > 0,
+    );
+    expect(putOff.filter(({ level }) => level !== 'debug')).toEqual([]);
     expect(changes).toEqual([
       ['odd', false],
       ['even', false],

@@ -156,6 +156,7 @@ describe('a consumer', () => {
         done: 5,
         retried: 5,
         firstFailure: { eventId: '16', error: 'no to 16', attempt: 1 },
+        failures: [{ handler: '*', type: 'numbered', events: 5 }],
       },
     ]);
   });

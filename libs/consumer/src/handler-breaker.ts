@@ -18,6 +18,8 @@ export interface FailedCall {
   readonly fresh: boolean;
   readonly timedOut: boolean;
   readonly ms: number;
+  /** What was thrown. */
+  readonly error?: unknown;
 }
 
 /**
@@ -43,8 +45,8 @@ export class HandlerBreaker {
   constructor(
     private readonly clock: Clock,
     private readonly random: Random,
-    /** Told how long a pause was when it ends. */
-    private readonly onChange: (paused: boolean, ms: number) => void,
+    /** Told how long a pause was when it ends, and what was thrown last when it begins. */
+    private readonly onChange: (paused: boolean, ms: number, error?: unknown) => void,
   ) {}
 
   /**
@@ -75,7 +77,7 @@ export class HandlerBreaker {
     this.onChange(false, ms);
   }
 
-  failed(admission: Admission, { fresh, timedOut, ms }: FailedCall): void {
+  failed(admission: Admission, { fresh, timedOut, ms, error }: FailedCall): void {
     if (this.pausedSince !== undefined) {
       // What began before the pause says nothing about now.
       if (admission === 'probe') this.pause(Math.min(2 * this.pauseMs, MAX_PAUSE_MS), ms);
@@ -86,7 +88,7 @@ export class HandlerBreaker {
     if (this.failures < FAILURES_TO_PAUSE) return;
     this.pausedSince = this.clock.monotonic();
     this.pause(FIRST_PAUSE_MS, ms);
-    this.onChange(true, 0);
+    this.onChange(true, 0, error);
   }
 
   /** The call ended in a way that says nothing about the handler. */

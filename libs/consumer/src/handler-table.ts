@@ -4,6 +4,7 @@ import type { Logger } from '@event-pipeline/telemetry';
 import { AbandonedCalls } from './abandoned-calls';
 import { CallWatch } from './call-watch';
 import type { ConsumerObserver } from './consumer-observer';
+import { errorText } from './error-text';
 import {
   DEFAULT_HANDLER,
   type BatchHandler,
@@ -111,10 +112,10 @@ export class HandlerTable<E> {
       call,
       { ...retryPolicy, ...settings.retry },
       settings.timeoutMs ?? usualMs,
-      new HandlerBreaker(clock, random, (paused, ms) => {
+      new HandlerBreaker(clock, random, (paused, ms, error) => {
         if (paused) {
           logger.warn(
-            { handler: name },
+            { handler: name, error: errorText(error) },
             'a handler keeps failing: its events wait, some are tried',
           );
         } else {

@@ -162,7 +162,13 @@ describe('handlers of the single form', () => {
     ]);
     expect(outcome).toMatchObject({ retried: 1, released: 0, dead: {} });
     expect(idsOf(outcome.done)).toEqual(['1', '3']);
-    expect(outcome.firstFailure).toEqual({ eventId: '2', type: 'a', attempt: 1, error: 'no' });
+    expect(outcome.firstFailure).toEqual({
+      handler: 'a',
+      eventId: '2',
+      type: 'a',
+      attempt: 1,
+      error: 'no',
+    });
   });
 
   it('make an event a dead letter by its last attempt, and at once by a permanent error', async () => {

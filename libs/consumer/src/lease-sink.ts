@@ -104,15 +104,15 @@ export class LeaseSink<E> {
     outcome: LeaseOutcome<E>,
     refusals: readonly SinkRefusal[],
   ): LeaseOutcome<E> {
-    const [first] = refusals;
-    if (first === undefined) return outcome;
+    if (refusals.length === 0) return outcome;
     const errors = new Map(refusals.map(({ index, error }) => [index, error]));
     const refused = (position: number, index: number): SettleException | undefined => {
       const error = errors.get(position);
       if (error === undefined) return undefined;
       return { index, outcome: 'dead', reason: 'store-refused', error, handler: '' };
     };
-    return revised(outcome, refused, this.sampleOf(lease, outcome, first));
+    const samples = refusals.map((refusal) => this.sampleOf(lease, outcome, refusal));
+    return revised(outcome, refused, samples);
   }
 
   private sampleOf(
@@ -124,7 +124,8 @@ export class LeaseSink<E> {
     const event = outcome.done[position] as E;
     const delivery = lease.deliveries[outcome.doneIndexes[position] as number];
     const attempt = (delivery?.attempts ?? 0) + 1;
-    return { eventId: codec.idOf(event), type: codec.typeOf(event), attempt, error };
+    const [eventId, type] = [codec.idOf(event), codec.typeOf(event)];
+    return { handler: '', eventId, type, attempt, error };
   }
 }
 

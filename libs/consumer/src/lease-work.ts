@@ -128,7 +128,7 @@ export class LeaseWork<E> {
 
   private log(lease: ObservedLease, outcome: LeaseOutcome<E>, ms: number): void {
     const { logger } = this.options;
-    const { done, retried, deferred, dead, released, firstFailure } = outcome;
+    const { done, retried, deferred, dead, released, firstFailure, failures } = outcome;
     const fields = {
       partition: lease.partition,
       events: lease.events,
@@ -141,7 +141,10 @@ export class LeaseWork<E> {
       ...(lease.isolated ? { isolated: true } : {}),
     };
     if (firstFailure !== undefined) {
-      logger.warn({ ...fields, firstFailure }, 'events of a lease failed');
+      logger.warn({ ...fields, firstFailure, failures }, 'events of a lease failed');
+    } else if (lease.events > 0 && deferred === lease.events) {
+      // Again and again while a handler is paused, which has been said once.
+      logger.debug(fields, 'put off a lease: its handlers keep failing');
     } else {
       logger.info(fields, 'processed a lease');
     }

@@ -101,6 +101,13 @@ export const METRICS = {
     help: 'Events that this worker moved to the dead letters, by reason.',
     labels: ['reason'],
   },
+  earlierEvents: {
+    name: 'pipeline_earlier_events_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Events received before this worker started that it settled, by outcome: processed, dead.',
+    labels: ['outcome'],
+  },
   inFlightEvents: {
     name: 'pipeline_in_flight_events',
     type: 'gauge',

@@ -33,7 +33,8 @@ export const STATUS_OF: Readonly<Record<ErrorCode, WireStatus>> = {
   QUEUE_NOT_DURABLE: {
     status: status.UNAVAILABLE,
     retryDelayMs: 5_000,
-    message: 'the queue is not as durable as it has to be; try again later',
+    message:
+      'the queue is not as durable as it has to be: the operator finds why on /readyz of the collector',
   },
   DRAINING: {
     status: status.UNAVAILABLE,

@@ -1,6 +1,9 @@
+import { messageOf } from '@event-pipeline/runtime';
+import type { Logger } from '@event-pipeline/telemetry';
 import { Redis } from 'ioredis';
 import type { RedisSentinelLocation } from '../redis-location';
 import type { RedisLinkOptions } from './redis-link';
+import { replyCode } from './redis-errors';
 import { limitHandshake, sentinelClientOptions } from './redis-options';
 
 /** What a Sentinel publishes when it has taken another server for the master. */
@@ -18,7 +21,14 @@ export class MasterWatch {
   lastError: unknown;
   private readonly sentinels: readonly Redis[];
 
-  constructor(location: RedisSentinelLocation, options: RedisLinkOptions, onSwitch: () => void) {
+  private hasWarned = false;
+
+  constructor(
+    location: RedisSentinelLocation,
+    options: RedisLinkOptions,
+    private readonly logger: Logger,
+    onSwitch: () => void,
+  ) {
     this.sentinels = location.sentinels.map((endpoint) => {
       const sentinel = new Redis(sentinelClientOptions(location, endpoint, options));
       sentinel.on('error', (error: unknown) => {
@@ -29,11 +39,22 @@ export class MasterWatch {
       });
       sentinel.on('ready', () => {
         this.lastError = undefined;
-        sentinel.subscribe(CHANNEL).catch(() => undefined);
+        sentinel.subscribe(CHANNEL).catch((error: unknown) => this.noteRefusal(error));
       });
       limitHandshake(sentinel, options.commandTimeoutMs);
       return sentinel;
     });
+  }
+
+  /** A connection that is lost is made again, and subscribes again: no reason to speak. */
+  private noteRefusal(error: unknown): void {
+    if (replyCode(error) === '' || this.hasWarned) return;
+    this.hasWarned = true;
+    this.logger.warn(
+      { detail: messageOf(error) },
+      `a Sentinel does not let this user subscribe to ${CHANNEL}: a new master is noticed late, and what ` +
+        'the old one takes until then is lost; allow SUBSCRIBE on that channel',
+    );
   }
 
   close(): void {

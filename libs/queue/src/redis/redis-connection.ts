@@ -38,7 +38,7 @@ export class RedisConnection implements RedisLink {
         : `${location.masterName} of ${location.sentinels.map(placeOf).join(',')}`;
     this.outage = new OutageLog(this.place, logger, secretsOf(location));
     if (location.kind === 'sentinel' && logger) {
-      this.watch = new MasterWatch(location, options, () => this.followMaster());
+      this.watch = new MasterWatch(location, options, logger, () => this.followMaster());
     }
     this.redis = new Redis(connectionOptions(location, options));
     limitHandshake(this.redis, options.commandTimeoutMs);

@@ -89,6 +89,12 @@ function causeOf(error: unknown): unknown {
   return error;
 }
 
+/** The user that this connection has may not do that (ACL): asking again is pointless until it may. */
+export function isForbidden(error: unknown): boolean {
+  if (error instanceof PipelineError) return isForbidden(error.cause);
+  return replyCode(error) === 'NOPERM';
+}
+
 /** Replies after which this connection is to be dropped, since it leads to the wrong server. */
 export function isWrongServer(error: unknown): boolean {
   return ['READONLY', 'MASTERDOWN'].includes(replyCode(error));

@@ -1,10 +1,11 @@
-import { PipelineError, type Clock, type Random } from '@event-pipeline/runtime';
+import { messageOf, PipelineError, type Clock, type Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { changesFor, GUARANTEES } from '../guarantee';
 import type { QueueHealth } from '../queue';
 import type { QueueObserver } from '../queue-observer';
 import { AppendOnlyWatch } from './append-only-watch';
 import { judgeRedis, worse } from './redis-durability';
+import { isForbidden } from './redis-errors';
 import { readFacts } from './redis-facts';
 import type { RedisLink } from './redis-link';
 
@@ -39,6 +40,8 @@ export class ServerInspection {
   /** By session, so that many callers share one look. */
   private readonly looks = new Map<string, Promise<Verdict>>();
   private readonly files = new AppendOnlyWatch();
+  /** Servers whose epochs may not be kept. */
+  private readonly blind = new Set<string>();
   private readonly epochs = new Map<string, string>();
 
   constructor(private readonly parts: ServerInspectionParts) {}
@@ -80,9 +83,21 @@ export class ServerInspection {
         await this.look(redis, keys[0]);
         for (const key of keys) await this.compareEpoch(redis, server, key);
       } catch (error) {
+        if (isForbidden(error)) this.warnBlind(server, error);
         this.parts.logger.debug({ err: error, redis: server }, 'could not inspect Redis');
       }
     }
+  }
+
+  /** Once a server: the user stays what it is. */
+  private warnBlind(redis: string, error: unknown): void {
+    if (this.blind.has(redis)) return;
+    this.blind.add(redis);
+    this.parts.logger.warn(
+      { redis, detail: messageOf(error) },
+      "Redis does not let this user keep the queue's epoch key: if it comes back without its data, " +
+        'nobody will notice; allow SET, reading and writing, on the keys of the queue',
+    );
   }
 
   private look(redis: RedisLink, key: string): Promise<Verdict> {

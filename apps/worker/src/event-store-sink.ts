@@ -2,10 +2,7 @@ import type { StoredEvent } from '@event-pipeline/contracts';
 import type { EventSink, SinkEvent } from '@event-pipeline/consumer';
 import type { Clock } from '@event-pipeline/runtime';
 import type { EventStore, StorableEvent } from '@event-pipeline/store';
-import type { Logger, Metrics } from '@event-pipeline/telemetry';
-
-/** Conflicts come in crowds, where they come: one line a minute is enough. */
-const WARNING_PERIOD_MS = 60_000;
+import { MinutelyWarning, type Logger, type Metrics } from '@event-pipeline/telemetry';
 
 export interface EventStoreSinkOptions {
   readonly store: Pick<EventStore, 'put' | 'health'>;
@@ -20,22 +17,15 @@ export interface EventStoreSinkOptions {
  */
 export function createEventStoreSink(options: EventStoreSinkOptions): EventSink<StoredEvent> {
   const { store, metrics, clock, logger } = options;
-  let warnedAt: number | undefined;
-  let keptBack = 0;
-
+  // Conflicts come in crowds, where they come.
+  const warning = new MinutelyWarning(clock, logger);
   const warn = (conflicts: readonly SinkEvent<StoredEvent>[]) => {
-    const now = clock.monotonic();
-    if (warnedAt !== undefined && now - warnedAt < WARNING_PERIOD_MS) {
-      keptBack += conflicts.length;
-      return;
-    }
     const { eventId, type } = conflicts[0]?.event ?? {};
-    logger.warn(
-      { eventId, type, conflicts: conflicts.length, keptBack },
+    warning.warn(
+      { eventId, type, conflicts: conflicts.length },
       'an event came with the id of a stored one and other content: the first content stays',
+      conflicts.length,
     );
-    warnedAt = now;
-    keptBack = 0;
   };
 
   return {

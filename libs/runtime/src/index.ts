@@ -4,6 +4,7 @@ export * from './config';
 export * from './config-fields';
 export * from './finding';
 export * from './flow-controller';
+export * from './folders';
 export { helpText } from './help-text';
 export * from './memory-limit';
 export * from './orphan-guard';

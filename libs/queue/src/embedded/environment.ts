@@ -1,9 +1,10 @@
-import { PipelineError, type Clock } from '@event-pipeline/runtime';
+import { dirname, resolve } from 'node:path';
+import { PipelineError, flushFolder, type Clock } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { ABORT, open, type Key, type RootDatabase } from 'lmdb';
 import { DiskRoom } from './disk-room';
 import { guardExit } from './exit-guard';
-import { checkFolder, flushFolder, unusableFolder } from './folder-check';
+import { checkFolder, unusableFolder } from './folder-check';
 import { NoRoomError, isFatal, toPipelineError } from './lmdb-errors';
 
 export interface EnvironmentOptions {
@@ -71,7 +72,7 @@ export class Environment {
         // all the same, and the promise of its flush stays pending for ever.
         overlappingSync: false,
       });
-      flushFolder(path);
+      for (const folder of [path, dirname(resolve(path))]) flushFolder(folder);
       return new Environment(db, options, dependencies);
     } catch (error) {
       throw unusableFolder(path, error);

@@ -4,16 +4,14 @@ import {
   constants,
   existsSync,
   fstatSync,
-  fsyncSync,
-  mkdirSync,
   openSync,
   readSync,
   statSync,
   statfsSync,
 } from 'node:fs';
 import { endianness } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { PipelineError, messageOf } from '@event-pipeline/runtime';
+import { join } from 'node:path';
+import { PipelineError, makeFolder, messageOf } from '@event-pipeline/runtime';
 
 const DATA_FILE = 'data.mdb';
 const LOCK_FILE = 'lock.mdb';
@@ -28,7 +26,7 @@ const ROOM_FOR_NEW_FILES = 1_048_576;
 export function checkFolder(path: string): void {
   const [data, lock] = [join(path, DATA_FILE), join(path, LOCK_FILE)];
   try {
-    makeFolder(resolve(path));
+    makeFolder(path);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     for (const file of [data, lock]) if (existsSync(file)) checkFile(file);
   } catch (error) {
@@ -41,34 +39,6 @@ export function checkFolder(path: string): void {
     );
   }
   if (!existsSync(data) || !existsSync(lock)) checkRoom(path);
-}
-
-/** Step by step: Node's own `recursive` never comes back from a folder in /proc. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return;
-  makeFolder(dirname(path));
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    // Another process was faster.
-    if (!existsSync(path)) throw error;
-  }
-}
-
-/** Puts the names of new files on disk, which flushing the files does not promise. */
-export function flushFolder(path: string): void {
-  for (const folder of [path, dirname(resolve(path))]) {
-    try {
-      const descriptor = openSync(folder, 'r');
-      try {
-        fsyncSync(descriptor);
-      } finally {
-        closeSync(descriptor);
-      }
-    } catch {
-      // Not every system lets a folder be opened or flushed; those that do not need no flush.
-    }
-  }
 }
 
 export function unusableFolder(path: string, error: unknown): PipelineError {

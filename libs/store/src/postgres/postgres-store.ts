@@ -74,14 +74,16 @@ class PostgresStore implements EventStore {
     );
   }
 
-  deleteReceivedBefore(time: number, limit: number): Promise<number> {
+  deleteOlderThan(ageMs: number, limit: number): Promise<number> {
     return this.answer(async () => {
       // Rows that another worker is deleting are left to it.
       const { rowCount } = await this.query(
         `delete from events where id = any (array(
-           select id from events where received_at < to_timestamp($1::float8 / 1000)
+           select id from events
+           where received_at < now() - $1::float8 * interval '1 millisecond'
+             and stored_at < now() - $1::float8 * interval '1 millisecond'
            order by received_at limit $2 for update skip locked))`,
-        [time, limit],
+        [ageMs, limit],
       );
       return rowCount ?? 0;
     });
@@ -103,7 +105,9 @@ class PostgresStore implements EventStore {
       const { rows } = await this.query<{ version: string; commit: string; fsync: string }>(
         `select current_setting('server_version') as version,
                 current_setting('synchronous_commit') as commit,
-                current_setting('fsync') as fsync`,
+                current_setting('fsync') as fsync,
+                -- Fails where the table is gone: a server that came back empty is not well.
+                exists (select from events)`,
       );
       const { version = 'unknown', commit = 'unknown', fsync = 'unknown' } = rows[0] ?? {};
       // "15.13 (Debian 15.13-0+deb12u1)"

@@ -1,7 +1,7 @@
 import { decodeStoredEvent, type StoredEvent } from '@event-pipeline/contracts';
 import type { SinkEvent } from '@event-pipeline/consumer';
 import { SimulatedClock } from '@event-pipeline/runtime/testing';
-import type { PutResult, StorableEvent } from '@event-pipeline/store';
+import type { PutResult, PutWatch, StorableEvent } from '@event-pipeline/store';
 import { createMetrics } from '@event-pipeline/telemetry';
 import { createLogSink } from '@event-pipeline/telemetry/testing';
 import { createEventStoreSink } from './event-store-sink';
@@ -20,9 +20,11 @@ function setUp(result: Partial<PutResult> = {}) {
   const metrics = createMetrics({ clock });
   const given: StorableEvent[] = [];
   const state = { reachable: true };
+  const watches: (PutWatch | undefined)[] = [];
   const store = {
-    put: (events: readonly StorableEvent[]) => {
+    put: (events: readonly StorableEvent[], watch?: PutWatch) => {
       given.push(...events);
+      watches.push(watch);
       return Promise.resolve({ stored: 0, duplicates: 0, conflicts: [], refused: [], ...result });
     },
     health: () =>
@@ -31,14 +33,15 @@ function setUp(result: Partial<PutResult> = {}) {
         : Promise.reject(new Error('away')),
   };
   const sink = createEventStoreSink({ store, metrics, clock, logger: log.logger });
-  const put = (events: SinkEvent<StoredEvent>[]) =>
-    sink.store(events, new AbortController().signal);
+  const { signal } = new AbortController();
+  const onProgress = () => undefined;
+  const put = (events: SinkEvent<StoredEvent>[]) => sink.store(events, signal, onProgress);
   const valueOf = async (series: string) => {
     const lines = (await metrics.text()).split('\n');
     return Number(lines.find((line) => line.startsWith(`${series} `))?.split(' ')[1]);
   };
-  const check = () => sink.check?.(new AbortController().signal);
-  return { clock, log, given, put, check, state, valueOf };
+  const check = () => sink.check?.(signal);
+  return { clock, log, given, put, check, state, valueOf, watches, signal, onProgress };
 }
 
 describe('the store as a sink', () => {
@@ -49,6 +52,12 @@ describe('the store as a sink', () => {
     expect(given).toEqual([
       { id: ID.toLowerCase(), type: 'a.b', timestamp: 5, receivedAt: 7, body: event.body },
     ]);
+  });
+
+  it('hands on when it is given up, and what the store says on its way', async () => {
+    const { put, watches, signal, onProgress } = setUp();
+    await put([sinkEvent()]);
+    expect(watches).toEqual([{ signal, onAnswer: onProgress }]);
   });
 
   it('hands on which events the store refuses', async () => {

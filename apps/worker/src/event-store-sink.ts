@@ -39,8 +39,8 @@ export function createEventStoreSink(options: EventStoreSinkOptions): EventSink<
   };
 
   return {
-    store: async (events) => {
-      const result = await store.put(events.map(toStorable));
+    store: async (events, signal, onProgress) => {
+      const result = await store.put(events.map(toStorable), { signal, onAnswer: onProgress });
       metrics.eventsStored.add(result.stored);
       metrics.eventsStoredBefore.add(result.duplicates);
       metrics.storeConflicts.add(result.conflicts.length);

@@ -156,6 +156,31 @@ describe('a sink that is out of reach', () => {
     await scene.expectLeft({ processed: 1 });
   });
 
+  it('is waited for as long as it says in time that it comes on', async () => {
+    const scene = new Scene();
+    await scene.put(1, 1);
+    let progress: () => void = () => undefined;
+    let answer: (refusals: []) => void = () => undefined;
+    let calls = 0;
+    const sink: EventSink<Numbered> = {
+      store: (_, __, onProgress) => {
+        progress = onProgress;
+        calls++;
+        return new Promise((resolve) => (answer = resolve));
+      },
+    };
+    const consumer = await scene.start(() => undefined, { sink });
+    for (let i = 0; i < 5; i++) {
+      await scene.advance(SINK_CALL_LIMIT_MS - 1_000);
+      progress();
+    }
+    expect(consumer.pausedReason()).toBeUndefined();
+    answer([]);
+    await scene.advance(1_000);
+    expect(calls).toBe(1);
+    await scene.expectLeft({ processed: 1 });
+  });
+
   it('counts as such when it names events that it was not given', async () => {
     const scene = new Scene();
     await scene.put(1, 2);

@@ -10,13 +10,19 @@ export interface EventSink<E> {
    *
    * A rejection means that the sink is out of reach, never that an event is bad. The consumer then
    * takes no further leases and tries again with growing delays; no event uses up an attempt. So
-   * does no answer for 30 s, after which the signal aborts.
+   * does silence of 30 s, after which the signal aborts: a sink that takes longer calls `onProgress`
+   * for every step that it comes nearer to its end, and must have an end to them.
    *
    * All done events of a lease come in one call: at most MAX_BATCH_EVENTS of the queue.
    *
    * @param signal aborts when the answer is no longer waited for
+   * @param onProgress begins the 30 s anew
    */
-  store(events: readonly SinkEvent<E>[], signal: AbortSignal): Promise<readonly SinkRefusal[]>;
+  store(
+    events: readonly SinkEvent<E>[],
+    signal: AbortSignal,
+    onProgress: () => void,
+  ): Promise<readonly SinkRefusal[]>;
 
   /**
    * Resolves when the sink can be reached, rejects with the reason when not. Asked while an outage

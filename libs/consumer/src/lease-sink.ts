@@ -7,7 +7,7 @@ import { revised, type FailureSample, type LeaseOutcome } from './lease-outcome'
 import { reconnectDelayMs } from './reconnect-delay';
 import type { SinkOutage } from './sink-outage';
 
-/** A call without an answer for so long is given up, and counts as a sink out of reach. */
+/** A call without an answer or progress for so long is given up: the sink counts as out of reach. */
 export const SINK_CALL_LIMIT_MS = 30_000;
 /** Longest pause between two calls for one lease. */
 const MAX_PAUSE_MS = 5_000;
@@ -70,7 +70,7 @@ export class LeaseSink<E> {
     }
   }
 
-  /** Answers an error for a sink out of reach. Never rejects, and never waits for longer than the limit. */
+  /** Answers an error for a sink out of reach. Never rejects, and bears no silence beyond the limit. */
   private async call(
     events: readonly SinkEvent<E>[],
     signal: AbortSignal,
@@ -79,8 +79,11 @@ export class LeaseSink<E> {
     const limit = new AbortController();
     const givenUp = new AbortController();
     const unanswered = (why: string) => new PipelineError('STORE_UNAVAILABLE', why);
-    const late = clock.sleep(SINK_CALL_LIMIT_MS, AbortSignal.any([limit.signal, signal]));
-    const stored = (async () => checked(await sink.store(events, givenUp.signal), events.length))();
+    let heardAt = clock.monotonic();
+    const onProgress = () => (heardAt = clock.monotonic());
+    const late = silence(clock, () => heardAt, AbortSignal.any([limit.signal, signal]));
+    const stored = (async () =>
+      checked(await sink.store(events, givenUp.signal, onProgress), events.length))();
     try {
       return await Promise.race([
         stored.catch((error: unknown) => PipelineError.from(error)),
@@ -121,6 +124,15 @@ export class LeaseSink<E> {
     const delivery = lease.deliveries[outcome.doneIndexes[position] as number];
     const attempt = (delivery?.attempts ?? 0) + 1;
     return { eventId: codec.idOf(event), type: codec.typeOf(event), attempt, error };
+  }
+}
+
+/** Resolves when nothing was heard for the limit, or the signal aborts. */
+async function silence(clock: Clock, heardAt: () => number, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const leftMs = heardAt() + SINK_CALL_LIMIT_MS - clock.monotonic();
+    if (leftMs <= 0 || signal.aborted) return;
+    await clock.sleep(leftMs, signal);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Logger } from '@event-pipeline/telemetry';
 import type { SameContent } from './content';
 import type { EventStore } from './event-store';
 import type { storeConfigFields } from './store-config';
-import { parseStoreUrl } from './store-location';
+import { storeLocationOf } from './store-location';
 
 export { examineStore } from './examine-store';
 
@@ -30,7 +30,7 @@ export async function createStore(
   config: StoreConfig,
   dependencies: StoreDependencies,
 ): Promise<EventStore | undefined> {
-  const location = parseStoreUrl(config.storeUrl);
+  const location = storeLocationOf(config);
   const timeoutMs = config.storeTimeoutMs;
   switch (location.engine) {
     case 'none':
@@ -44,12 +44,8 @@ export async function createStore(
     }
     case 'postgres': {
       const { openPostgresStore } = await import('./postgres/postgres-store');
-      const password = location.password ?? config.storePassword;
       const connections = config.storeConnections;
-      return openPostgresStore(
-        { location: { ...location, password }, timeoutMs, connections },
-        dependencies,
-      );
+      return openPostgresStore({ location, timeoutMs, connections }, dependencies);
     }
   }
 }

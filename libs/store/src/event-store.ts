@@ -1,3 +1,5 @@
+import type { PutWatch } from './put-watch';
+
 /**
  * The store port: where processed events are kept, each once, by its id. The contract suite in
  * testing/ holds each engine to these sentences.
@@ -13,8 +15,14 @@ export interface EventStore {
    * answer and fails no neighbour.
    *
    * At most {@link MAX_STORED_BATCH} events; ids may repeat among them, then the first one counts.
+   *
+   * A put may take many statements: those that insert, more where rows are refused, and one for every
+   * 32 events that are there already. Each is answered, or fails the put, within the store's time
+   * limit; the whole is bounded by their number alone, so that a slow store that answers comes to an
+   * end. A caller limits the silence between two calls of `onAnswer`, not the whole. What a statement
+   * has stored stays stored when the put fails or is given up.
    */
-  put(events: readonly StorableEvent[]): Promise<PutResult>;
+  put(events: readonly StorableEvent[], watch?: PutWatch): Promise<PutResult>;
 
   /**
    * Deletes up to `limit` of the events that were received, and stored, longer ago than this, oldest

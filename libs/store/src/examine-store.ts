@@ -1,7 +1,6 @@
 import {
   compareClocks,
   fineFinding,
-  messageOf,
   problemFinding,
   warningFinding,
   type Clock,
@@ -11,10 +10,13 @@ import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { StoreConfig } from './create-store';
 import { DATABASE_FILE } from './embedded/store-folder';
-import { parseStoreUrl, shownPostgres, type PostgresLocation } from './store-location';
+import { shownPostgres, storeLocationOf, type PostgresLocation } from './store-location';
 
 /** Less room than this on the disk is soon used up. */
 const LITTLE_ROOM_BYTES = 1_073_741_824;
+
+const CHECK_URL = 'check STORE_URL, and whether the server runs';
+const CHECK_URL_AND_PASSWORD = 'check STORE_URL and STORE_PASSWORD';
 
 /** What a look at a store from outside found. Nothing is changed by the look. */
 export interface StoreExamination {
@@ -25,7 +27,7 @@ export interface StoreExamination {
 
 /** Looks at the store that STORE_URL names, for the doctor. What it finds is a finding, no rejection. */
 export async function examineStore(config: StoreConfig, clock: Clock): Promise<StoreExamination> {
-  const location = parseStoreUrl(config.storeUrl);
+  const location = storeLocationOf(config);
   switch (location.engine) {
     case 'none':
       return { place: 'none', findings: [fineFinding('STORE_URL', 'none')] };
@@ -34,7 +36,7 @@ export async function examineStore(config: StoreConfig, clock: Clock): Promise<S
     case 'postgres':
       return {
         place: shownPostgres(location),
-        findings: await examinePostgres(location, config.storeTimeoutMs, clock),
+        findings: await examinePostgres(location, config, clock),
       };
   }
 }
@@ -62,12 +64,13 @@ function examineFolder(folder: string): readonly Finding[] {
 
 async function examinePostgres(
   location: PostgresLocation,
-  timeoutMs: number,
+  { storeTimeoutMs: timeoutMs, storePassword }: StoreConfig,
   clock: Clock,
 ): Promise<readonly Finding[]> {
   const { PostgresLink } = await import('./postgres/postgres-link');
   const { CREATE_WITH_ENCODING, NEEDED_ENCODING, POSTGRES_SCHEMA, VERSION_TABLE } =
     await import('./postgres/postgres-schema');
+  const { toStoreError } = await import('./postgres/postgres-errors');
   const link = new PostgresLink({ location, connections: 1, timeoutMs }, clock);
   const setting = async (name: string) => {
     const { rows } = await link.query<{ value: string }>('select current_setting($1) as value', [
@@ -104,7 +107,7 @@ async function examinePostgres(
             'synchronous_commit',
             commit,
             'a crash loses what was just stored',
-            ...[`ALTER ROLE "${location.user}" SET synchronous_commit = on`],
+            `ALTER ROLE "${location.user}" SET synchronous_commit = on`,
           )
         : fineFinding('synchronous_commit', commit),
       fsync === 'on'
@@ -113,7 +116,7 @@ async function examinePostgres(
             'fsync',
             fsync,
             'a power cut may destroy the database',
-            ...['postgresql.conf: fsync = on'],
+            'postgresql.conf: fsync = on',
           ),
       await compareClocks(clock, async () => {
         const sql = 'select extract(epoch from clock_timestamp()) * 1000 as now';
@@ -121,13 +124,22 @@ async function examinePostgres(
       }),
     ];
   } catch (error) {
-    const { password } = location;
-    const text = password ? messageOf(error).replaceAll(password, '***') : messageOf(error);
-    const value = `no: ${text || 'it does not answer'}`;
-    return [problemFinding('reachable', value, 'the worker waits for it', 'check STORE_URL')];
+    const { code, message } = toStoreError(error);
+    const value = `no: ${masked(message, [location.password, storePassword])}`;
+    return [
+      code === 'CONFIG_INVALID'
+        ? problemFinding('reachable', value, 'a worker does not start', CHECK_URL_AND_PASSWORD)
+        : problemFinding('reachable', value, 'the worker waits for it', CHECK_URL),
+    ];
   } finally {
     await link.close();
   }
+}
+
+function masked(text: string, secrets: readonly (string | undefined)[]): string {
+  return secrets.reduce<string>((rest, secret) => {
+    return secret ? rest.replaceAll(secret, '***') : rest;
+  }, text);
 }
 
 function schemaFinding(version: number, newest: number): Finding {

@@ -23,6 +23,7 @@ export type RowOutcome = 'stored' | 'there' | { readonly refused: string };
 
 /** The one form in which databases give a UUID back. */
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const TAKEN_AND_DROPPED = 'the database took the row and does not have it';
 /** Bounds the memory of a comparison: what is stored may be larger than what is given. */
 const COMPARED_AT_ONCE = 32;
 
@@ -79,21 +80,73 @@ async function putRound(
   const { firsts, repeats } = byFirst(entries);
   const outcomes = await table.insert(firsts.map(({ event }) => event));
   const there: Entry[] = [];
+  const storedIds = new Set<string>();
   const refusedIds = new Set<string>();
   firsts.forEach((entry, i) => {
-    const outcome = outcomes[i];
-    if (outcome === 'stored') tally.stored += 1;
+    const outcome = outcomeAt(outcomes, i);
+    if (outcome === 'stored') storedIds.add(entry.event.id);
     else if (outcome === 'there') there.push(entry);
     else {
       refusedIds.add(entry.event.id);
-      tally.refused.push({ index: entry.index, error: outcome?.refused ?? 'it got no answer' });
+      tally.refused.push({ index: entry.index, error: outcome.refused });
     }
   });
+  tally.stored += storedIds.size;
   const again = repeats.filter(({ event }) => refusedIds.has(event.id));
   // Compared with what is stored, since that need not be the first of this call.
   const toCompare = [...there, ...repeats.filter(({ event }) => !refusedIds.has(event.id))];
-  await compare(table, toCompare, sameContent, tally);
+  const absent = await compare(table, toCompare, sameContent, tally);
+  // Stored by this very call, and deleted since.
+  const deleted = absent.filter(({ event }) => storedIds.has(event.id));
+  tally.duplicates += deleted.length;
+  await putAbsent(
+    table,
+    absent.filter(({ event }) => !storedIds.has(event.id)),
+    sameContent,
+    tally,
+  );
   return again;
+}
+
+/**
+ * Rows that the database neither inserted nor has. One that retention deleted between the two
+ * statements is inserted now. The others are taken and dropped by something of the database's own (a
+ * trigger, row-level security): such an event is nowhere, so it must not count as stored.
+ */
+async function putAbsent(
+  table: EventTable,
+  entries: readonly Entry[],
+  sameContent: SameContent,
+  tally: Tally,
+): Promise<void> {
+  if (entries.length === 0) return;
+  const { firsts, repeats } = byFirst(entries);
+  const outcomes = await table.insert(firsts.map(({ event }) => event));
+  const lost = new Map<string, string>();
+  const toCompare: Entry[] = [];
+  firsts.forEach((entry, i) => {
+    const outcome = outcomeAt(outcomes, i);
+    if (outcome === 'stored') tally.stored += 1;
+    else if (outcome === 'there') toCompare.push(entry);
+    else lost.set(entry.event.id, outcome.refused);
+  });
+  toCompare.push(...repeats.filter(({ event }) => !lost.has(event.id)));
+  for (const { event } of await compare(table, toCompare, sameContent, tally)) {
+    lost.set(event.id, TAKEN_AND_DROPPED);
+  }
+  for (const { event, index } of entries) {
+    const error = lost.get(event.id);
+    if (error !== undefined) tally.refused.push({ index, error });
+  }
+}
+
+function outcomeAt(outcomes: readonly RowOutcome[], i: number): RowOutcome {
+  const outcome = outcomes[i];
+  if (outcome !== undefined) return outcome;
+  throw new PipelineError(
+    'INTERNAL',
+    `the store gave ${outcomes.length} answers, none for row ${i}`,
+  );
 }
 
 /** The first event of each id, in the order of the ids, and the others in the order given. */
@@ -109,20 +162,23 @@ function byFirst(entries: readonly Entry[]): { firsts: Entry[]; repeats: Entry[]
   return { firsts: sorted, repeats };
 }
 
+/** Counts those that are stored, with the same content or another; answers those that are not there. */
 async function compare(
   table: EventTable,
   entries: readonly Entry[],
   sameContent: SameContent,
   tally: Tally,
-): Promise<void> {
+): Promise<readonly Entry[]> {
+  const absent: Entry[] = [];
   for (let from = 0; from < entries.length; from += COMPARED_AT_ONCE) {
     const part = entries.slice(from, from + COMPARED_AT_ONCE);
     const stored = await table.bodiesOf([...new Set(part.map(({ event }) => event.id))]);
-    for (const { event, index } of part) {
-      const body = stored.get(event.id);
-      // One that has been deleted since, by age, is as good as stored: it was.
-      if (body === undefined || sameContent(body, event.body)) tally.duplicates += 1;
-      else tally.conflicts.push(index);
+    for (const entry of part) {
+      const body = stored.get(entry.event.id);
+      if (body === undefined) absent.push(entry);
+      else if (sameContent(body, entry.event.body)) tally.duplicates += 1;
+      else tally.conflicts.push(entry.index);
     }
   }
+  return absent;
 }

@@ -26,3 +26,26 @@ export function missingSteps(
     .map((statements, i) => ({ version: i + 1, statements }))
     .filter((step) => step.version > version);
 }
+
+/**
+ * For a table `events` that is there: one that another program made, or somebody changed, is neither
+ * written to nor brought up to date.
+ *
+ * @throws PipelineError CONFIG_INVALID
+ */
+export function checkColumns(
+  where: string,
+  columns: readonly string[],
+  expected: readonly string[],
+): void {
+  const missing = expected.filter((name) => !columns.includes(name));
+  if (missing.length > 0) throw strangeTable(where, ` (without ${missing.join(', ')})`);
+}
+
+export function strangeTable(where: string, why = '', table = 'events'): PipelineError {
+  return new PipelineError(
+    'CONFIG_INVALID',
+    `${where} already has a table "${table}" that is not of this store${why}: ` +
+      'name another one in STORE_URL, or rename that table',
+  );
+}

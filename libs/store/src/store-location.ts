@@ -49,6 +49,21 @@ export function parseStoreUrl(url: string): StoreLocation {
   }
 }
 
+/**
+ * Where a configuration says that the store is. STORE_PASSWORD is for PostgreSQL, where STORE_URL has
+ * no password.
+ *
+ * @throws PipelineError CONFIG_INVALID, as {@link parseStoreUrl}
+ */
+export function storeLocationOf(config: {
+  readonly storeUrl: string;
+  readonly storePassword: string | undefined;
+}): StoreLocation {
+  const location = parseStoreUrl(config.storeUrl);
+  if (location.engine !== 'postgres') return location;
+  return { ...location, password: location.password ?? config.storePassword };
+}
+
 /** What is wrong with the URL of a store, and what is expected; undefined where nothing is. */
 export function storeUrlProblem(url: string): string | undefined {
   try {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
@@ -115,6 +115,131 @@ describe('an embedded store', () => {
     other.exec('commit');
     expect(await waiting).toMatchObject({ stored: 5 });
     expect(await store.put([storable()])).toMatchObject({ stored: 1 });
+    other.close();
+  });
+
+  it('refuses what a trigger in the file drops without a word', async () => {
+    const store = await open();
+    const other = openFile();
+    other.exec(`create trigger swallow before insert on events when new.type = 'bad.type'
+      begin select raise(ignore); end`);
+    other.close();
+    expect(await store.put([storable(), storable({ type: 'bad.type' })])).toMatchObject({
+      stored: 1,
+      duplicates: 0,
+      refused: [{ index: 1, error: 'the database took the row and does not have it' }],
+    });
+  });
+
+  it.each([
+    ['all its files are deleted', async () => rm(path, { recursive: true })],
+    ['its file is deleted', () => rm(join(path, DATABASE_FILE))],
+    ['its write-ahead log is deleted', () => rm(join(path, `${DATABASE_FILE}-wal`))],
+    ['its folder is moved', () => rename(path, `${path}-elsewhere`)],
+    [
+      'its file is replaced',
+      async () => {
+        await writeFile(join(folder, 'other'), '');
+        await rename(join(folder, 'other'), join(path, DATABASE_FILE));
+      },
+    ],
+  ])('calls nothing stored that no path leads to, and goes on anew: %s', async (_, damage) => {
+    const store = await open();
+    await store.put(storables(3));
+    await damage();
+    const batches = Array.from({ length: 3 }, () => storables(5));
+    const answers = await Promise.allSettled(batches.map((batch) => store.put(batch)));
+    expect(answers[0]).toMatchObject({
+      status: 'rejected',
+      reason: {
+        code: 'STORE_UNAVAILABLE',
+        message: expect.stringMatching(/deleted, moved or replaced/) as string,
+      },
+    });
+    const last = storable();
+    await store.put([last]);
+    expect(await store.health()).toMatchObject({ durable: true });
+    const confirmed = batches.filter((__, i) => answers[i]!.status === 'fulfilled').flat();
+    const reader = openFile();
+    const rows = reader.prepare('select id from events').raw().all() as [string][];
+    reader.close();
+    const ids = rows.map(([id]) => id);
+    expect(ids).toEqual(expect.arrayContaining([...confirmed, last].map(({ id }) => id)));
+  });
+
+  it('is not healthy once its file is gone, and is so again with a new one', async () => {
+    const store = await open();
+    await rm(path, { recursive: true });
+    await expect(store.health()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await store.health()).toMatchObject({ durable: true });
+  });
+
+  it('makes its table anew where it is gone', async () => {
+    const store = await open();
+    const other = openFile();
+    other.exec('drop table events');
+    await expect(store.put([storable()])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await store.put([storable()])).toMatchObject({ stored: 1 });
+    other.exec('drop table events; create table events (id text primary key, mine text)');
+    await expect(store.put([storable()])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    await expect(store.put([storable()])).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/"events" that is not of this store \(without type/) as string,
+    });
+    other.close();
+  });
+
+  it('is not made over a table of another program', async () => {
+    await mkdir(path, { recursive: true });
+    const other = openFile();
+    other.exec('create table events (mine text)');
+    await expect(open()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/not of this store: name another one/) as string,
+    });
+    expect(other.pragma('user_version', { simple: true })).toMatchObject({ user_version: 0 });
+    other.close();
+  });
+
+  it('tries every batch in line, however long another process holds the lock', async () => {
+    const store = await open({ timeoutMs: 100 });
+    // So short that the last in line would be late if its time ran from the beginning.
+    const other = openFile();
+    other.exec('begin immediate');
+    const heard: number[] = [];
+    const answers = await Promise.allSettled(
+      Array.from({ length: 30 }, (_, i) =>
+        store.put([storable()], { onAnswer: () => (heard[i] = (heard[i] ?? 0) + 1) }),
+      ),
+    );
+    other.exec('commit');
+    other.close();
+    for (const answer of answers) {
+      expect(answer).toMatchObject({
+        reason: { message: expect.stringMatching(/holds the lock/) as string },
+      });
+    }
+    // Who waits hears that those before it were answered.
+    expect(heard[29]).toBeGreaterThanOrEqual(30);
+  });
+
+  it('takes a batch out of the line when its caller gives up', async () => {
+    const store = await open();
+    const other = openFile();
+    other.exec('begin immediate');
+    const { thread } = store as unknown as { thread: SqliteThread };
+    const first = store.put(storables(1));
+    const givenUp = Array.from({ length: 20 }, () => new AbortController());
+    const inLine = givenUp.map(({ signal }) =>
+      store.put(storables(10), { signal }).catch((error: { code?: string }) => error.code),
+    );
+    while (thread.waiting < 20) await systemClock.sleep(1);
+    for (const one of givenUp) one.abort();
+    expect(await Promise.all(inLine)).toEqual(givenUp.map(() => 'STORE_UNAVAILABLE'));
+    expect(thread.waiting).toBe(0);
+    other.exec('commit');
+    expect(await first).toMatchObject({ stored: 1 });
+    expect(other.prepare('select count(*) from events').raw().get()).toEqual([1]);
     other.close();
   });
 

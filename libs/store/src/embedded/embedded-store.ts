@@ -3,10 +3,12 @@ import type { Logger } from '@event-pipeline/telemetry';
 import type { SameContent } from '../content';
 import type { EventStore, PutResult, StorableEvent, StoreHealth } from '../event-store';
 import { OnceReady } from '../once-ready';
-import { putEvents, type RowOutcome } from '../put-events';
-import { missingSteps } from '../schema-versions';
-import { isBusy, toStoreError } from './sqlite-errors';
-import { SQLITE_SCHEMA } from './sqlite-schema';
+import { putEvents, type EventTable, type RowOutcome } from '../put-events';
+import type { PutWatch } from '../put-watch';
+import { checkColumns, missingSteps, strangeTable } from '../schema-versions';
+import { DatabasePlace } from './database-place';
+import { isBusy, isSchemaGone, toStoreError } from './sqlite-errors';
+import { EVENT_COLUMNS, SQLITE_SCHEMA } from './sqlite-schema';
 import { SqliteThread } from './sqlite-thread';
 import { prepareFolder } from './store-folder';
 
@@ -47,7 +49,7 @@ export async function openEmbeddedStore(
   options: EmbeddedStoreOptions,
   dependencies: EmbeddedStoreDependencies,
 ): Promise<EventStore> {
-  const store = new EmbeddedStore(prepareFolder(options.path), options.timeoutMs, dependencies);
+  const store = new EmbeddedStore(options.path, options.timeoutMs, dependencies);
   try {
     await store.health();
   } catch (error) {
@@ -61,26 +63,34 @@ export async function openEmbeddedStore(
 }
 
 class EmbeddedStore implements EventStore {
+  private readonly file: string;
   private thread: SqliteThread;
+  /** Of what is open now. */
+  private place: DatabasePlace | undefined;
   private opened = new OnceReady(() => this.open());
   private closing: Promise<void> | undefined;
 
   constructor(
-    private readonly file: string,
+    private readonly path: string,
     private readonly timeoutMs: number,
     private readonly dependencies: EmbeddedStoreDependencies,
   ) {
+    this.file = prepareFolder(path);
     this.thread = new SqliteThread(timeoutMs, dependencies.clock);
   }
 
-  put(events: readonly StorableEvent[]): Promise<PutResult> {
-    return this.answer(() =>
-      putEvents(
-        { insert: (rows) => this.insert(rows), bodiesOf: (ids) => this.bodiesOf(ids) },
-        events,
-        this.dependencies.sameContent,
-      ),
-    );
+  put(events: readonly StorableEvent[], watch: PutWatch = {}): Promise<PutResult> {
+    return this.answer(async () => {
+      const table: EventTable = {
+        insert: (rows) => this.insert(rows, watch),
+        bodiesOf: (ids) => this.bodiesOf(ids, watch),
+      };
+      const { place } = this;
+      const result = await putEvents(table, events, this.dependencies.sameContent);
+      // Afterwards: SQLite stores without complaint in a file that has no name any more.
+      await this.checkPlace(place);
+      return result;
+    });
   }
 
   /** By the clock of this machine, which all users of the file share. */
@@ -109,9 +119,11 @@ class EmbeddedStore implements EventStore {
 
   health(): Promise<StoreHealth> {
     return this.answer(async () => {
+      const { place } = this;
       const [[version] = []] = await this.thread.query('select sqlite_version()');
       // A question to the file itself, which may be gone or damaged.
       await this.thread.query('select 1 from events limit 1');
+      await this.checkPlace(place);
       return {
         detail: `SQLite ${String(version)}, write-ahead log, synchronous full`,
         durable: true,
@@ -124,13 +136,14 @@ class EmbeddedStore implements EventStore {
     return this.closing;
   }
 
-  private async insert(rows: readonly StorableEvent[]): Promise<RowOutcome[]> {
+  private async insert(rows: readonly StorableEvent[], watch: PutWatch): Promise<RowOutcome[]> {
     const now = this.dependencies.clock.now();
     const changes = await this.thread.changeEach(
       INSERT,
       rows.map(({ id, type, timestamp, receivedAt, body }) => {
         return [id, type, timestamp, receivedAt, now, body];
       }),
+      watch,
     );
     return changes.map((change) => {
       if (typeof change === 'string') return { refused: `SQLite: ${change}` };
@@ -138,16 +151,21 @@ class EmbeddedStore implements EventStore {
     });
   }
 
-  private async bodiesOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  private async bodiesOf(
+    ids: readonly string[],
+    watch: PutWatch,
+  ): Promise<ReadonlyMap<string, string>> {
     const rows = await this.thread.query(
       'select id, body from events where id in (select value from json_each(?))',
       [JSON.stringify(ids)],
+      watch,
     );
     return new Map(rows.map(([id, body]) => [String(id), String(body)]));
   }
 
   private async open(): Promise<void> {
-    const { clock, logger } = this.dependencies;
+    const { clock } = this.dependencies;
+    prepareFolder(this.path);
     for (let attempt = 1; ; attempt += 1) {
       try {
         await this.thread.open(this.file, PRAGMAS);
@@ -157,18 +175,55 @@ class EmbeddedStore implements EventStore {
       }
       await clock.sleep(OPEN_PAUSE_MS);
     }
-    const [[version] = []] = await this.thread.query('pragma user_version');
-    const steps = missingSteps(SQLITE_SCHEMA, Number(version));
-    if (steps.length === 0) return;
-    const from = await this.thread.migrate(steps);
-    const to = SQLITE_SCHEMA.length;
-    if (from < to) logger.info({ from, to }, `the store's schema is at version ${to} now`);
+    await this.migrate();
+    this.place = await DatabasePlace.of(this.file);
   }
 
-  /** After the end of the thread, which is not meant to end: for want of memory, say. */
-  private beginAnew(): void {
+  private async migrate(): Promise<void> {
+    // Before the version: so tables that another process is just making are not taken for strange ones.
+    const rows = await this.thread.query("select name from pragma_table_info('events')");
+    const [[noted] = []] = await this.thread.query('pragma user_version');
+    const version = Number(noted);
+    const newest = SQLITE_SCHEMA.length;
+    let steps = missingSteps(SQLITE_SCHEMA, version);
+    if (rows.length === 0) steps = missingSteps(SQLITE_SCHEMA, 0);
+    else if (version === 0) throw strangeTable(this.file);
+    else if (version === newest) {
+      const columns = rows.map(([name]) => String(name));
+      checkColumns(this.file, columns, EVENT_COLUMNS);
+    }
+    if (steps.length === 0) return;
+    const from = await this.thread.migrate(steps, 'events');
+    const { logger } = this.dependencies;
+    if (from < newest) {
+      logger.info({ from, to: newest }, `the store's schema is at version ${newest} now`);
+    }
+  }
+
+  /**
+   * Finds out whether the files are still those that were opened: where somebody deleted or moved
+   * them, SQLite goes on in what no path leads to, and it is gone with the process.
+   *
+   * @param place as it was before what is to be checked: another call may have opened anew since
+   * @throws PipelineError STORE_UNAVAILABLE where they are not; the next call opens them anew
+   */
+  private async checkPlace(place: DatabasePlace | undefined): Promise<void> {
+    if (place === undefined || (await place.isStill())) return;
+    const reason =
+      `${this.file} was deleted, moved or replaced while it was in use: ` +
+      'what was stored there may be gone; a new file is opened';
+    if (this.place === place && this.closing === undefined) {
+      this.dependencies.logger.warn({ file: this.file }, reason);
+      this.beginAnew(this.thread.close());
+    }
+    throw new PipelineError('STORE_UNAVAILABLE', `SQLite: ${reason}`);
+  }
+
+  /** Also after the end of a thread, which is not meant to end: for want of memory, say. */
+  private beginAnew(after: Promise<void> = Promise.resolve()): void {
+    this.place = undefined;
     this.thread = new SqliteThread(this.timeoutMs, this.dependencies.clock);
-    this.opened = new OnceReady(() => this.open());
+    this.opened = new OnceReady(() => after.then(() => this.open()));
   }
 
   private async answer<T>(ask: () => Promise<T>): Promise<T> {
@@ -177,6 +232,7 @@ class EmbeddedStore implements EventStore {
       await this.opened.whenReady();
       return await ask();
     } catch (error) {
+      if (isSchemaGone(error)) this.opened.forget();
       throw toStoreError(error, this.file);
     }
   }

@@ -25,6 +25,13 @@ export function isBusy(error: unknown): boolean {
   return error instanceof SqliteFailure && (error.resultCode & 0xff) === BUSY;
 }
 
+/** Whether the tables are not, or no longer, what this program made. */
+export function isSchemaGone(error: unknown): boolean {
+  return (
+    error instanceof SqliteFailure && /no such (?:table|column)|has no column/.test(error.message)
+  );
+}
+
 /** What a failed step means to the caller; every other than the unusable file may pass. */
 export function toStoreError(error: unknown, file: string): PipelineError {
   if (error instanceof PipelineError) return error;

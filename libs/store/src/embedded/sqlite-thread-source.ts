@@ -3,7 +3,8 @@
  * file each, and there is no second one that a thread could be started from. It is small and knows
  * no table; all else is in TypeScript on this side.
  *
- * A message is { id, operation, argument }, the answer { id, result } or { id, failure }.
+ * A message is { operation, argument }, the answer { result } or { failure }; the answers come in the
+ * order of the messages.
  */
 export const SQLITE_THREAD_SOURCE = `
 'use strict';
@@ -58,10 +59,12 @@ const operations = {
         }
       });
     }),
-  /** Runs the steps above the version that the file has now; answers that version. */
-  migrate: ({ steps }) =>
+  /** Runs the steps above the version that the file has now; answers it: 0 without the table. */
+  migrate: ({ steps, table }) =>
     inTransaction(() => {
-      const [[version]] = database.prepare('pragma user_version').raw().all();
+      const tables = database.prepare("select 1 from sqlite_master where type = 'table' and name = ?");
+      const [[noted]] = database.prepare('pragma user_version').raw().all();
+      const version = tables.raw().all(table).length === 0 ? 0 : noted;
       for (const step of steps) {
         if (step.version <= version) continue;
         for (const sql of step.statements) database.exec(sql);
@@ -76,12 +79,12 @@ const operations = {
   },
 };
 
-parentPort.on('message', ({ id, operation, argument }) => {
+parentPort.on('message', ({ operation, argument }) => {
   try {
-    parentPort.postMessage({ id, result: operations[operation](argument) });
+    parentPort.postMessage({ result: operations[operation](argument) });
   } catch (error) {
     const failure = { message: String(error.message), resultCode: error.rawCode || 0 };
-    parentPort.postMessage({ id, failure });
+    parentPort.postMessage({ failure });
   }
 });
 `;

@@ -1,8 +1,13 @@
 import { PipelineError } from '@event-pipeline/runtime';
-import { missingSteps, type SchemaSteps } from '../schema-versions';
-import { UNDEFINED_TABLE, sqlState } from './postgres-errors';
+import { checkColumns, missingSteps, strangeTable, type SchemaSteps } from '../schema-versions';
+import { UNDEFINED_COLUMN, UNDEFINED_TABLE, sqlState } from './postgres-errors';
 import type { PostgresLink, Session } from './postgres-link';
-import { CREATE_WITH_ENCODING, NEEDED_ENCODING, VERSION_TABLE } from './postgres-schema';
+import {
+  CREATE_WITH_ENCODING,
+  EVENT_COLUMNS,
+  NEEDED_ENCODING,
+  VERSION_TABLE,
+} from './postgres-schema';
 
 /** Of the lock that those who change the schema hold; any number that nothing else uses. */
 const LOCK_KEY = 7_236_834_110;
@@ -16,6 +21,8 @@ const OLDEST_VERSION = 130_000;
  * Brings the schema up to date, in one transaction under a lock, so that any number of workers may
  * start at once. Where it is up to date, it takes no lock and needs no right to change anything.
  *
+ * A table that is gone is made again, whatever the version that is noted.
+ *
  * @throws PipelineError CONFIG_INVALID for a server or a schema that this program cannot use
  */
 export async function migratePostgres(
@@ -24,7 +31,7 @@ export async function migratePostgres(
 ): Promise<{ readonly from: number; readonly to: number }> {
   return link.withSession(async (session) => {
     await checkServer(session);
-    const from = await versionIn(session);
+    const from = await versionIn(session, steps);
     if (missingSteps(steps, from).length === 0) return { from, to: from };
     return underLock(session, async () => {
       await session.query(
@@ -32,7 +39,7 @@ export async function migratePostgres(
            only_row boolean primary key default true check (only_row), version integer not null)`,
       );
       // Read again: another worker may have been faster.
-      const version = await versionIn(session);
+      const version = await versionIn(session, steps);
       for (const step of missingSteps(steps, version)) {
         for (const sql of step.statements) await session.query(sql, [], STEP_LIMIT_MS);
       }
@@ -84,8 +91,31 @@ async function checkServer(session: Session): Promise<void> {
   }
 }
 
-/** 0 where there is none yet. */
-async function versionIn(session: Session): Promise<number> {
+/**
+ * 0 where there is none yet, or where the table is gone.
+ *
+ * @throws PipelineError CONFIG_INVALID for a newer version, and for another program's table
+ */
+async function versionIn(session: Session, steps: SchemaSteps): Promise<number> {
+  // Before the version: so a table that another worker is just making is not taken for a strange one.
+  const { rows } = await session.query<{ name: string }>(
+    `select attname as name from pg_attribute
+     where attrelid = to_regclass('events') and attnum > 0 and not attisdropped`,
+  );
+  const version = await notedVersion(session);
+  missingSteps(steps, version);
+  if (rows.length === 0) return 0;
+  if (version === steps.length) {
+    checkColumns(
+      'the database',
+      rows.map(({ name }) => name),
+      EVENT_COLUMNS,
+    );
+  }
+  return version;
+}
+
+async function notedVersion(session: Session): Promise<number> {
   try {
     const { rows } = await session.query<{ version: number }>(
       `select version from ${VERSION_TABLE}`,
@@ -93,6 +123,7 @@ async function versionIn(session: Session): Promise<number> {
     return rows[0]?.version ?? 0;
   } catch (error) {
     if (sqlState(error) === UNDEFINED_TABLE) return 0;
+    if (sqlState(error) === UNDEFINED_COLUMN) throw strangeTable('the database', '', VERSION_TABLE);
     throw error;
   }
 }

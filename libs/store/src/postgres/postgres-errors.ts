@@ -26,6 +26,12 @@ export function isPassing(error: unknown): boolean {
 }
 
 export const UNDEFINED_TABLE = '42P01';
+export const UNDEFINED_COLUMN = '42703';
+
+/** Whether the tables are not, or no longer, what this program made. */
+export function isSchemaGone(error: unknown): boolean {
+  return [UNDEFINED_TABLE, UNDEFINED_COLUMN].includes(sqlState(error));
+}
 
 /** Whether the connection is to be used again: only after an error that the server has survived. */
 export function leavesConnectionUsable(error: unknown): boolean {
@@ -36,7 +42,7 @@ export function leavesConnectionUsable(error: unknown): boolean {
 
 /** Waiting does not help with these: what this program was given is not what the server has. */
 const MISCONFIGURED: readonly [states: RegExp, whatToDo: string][] = [
-  [/^28/, 'check user and password in STORE_URL'],
+  [/^28/, 'check user and password in STORE_URL, or STORE_PASSWORD'],
   [/^3D000$/, 'create the database, or name another one in STORE_URL'],
   [/^42501$/, 'give the user of STORE_URL its rights on the schema and its tables'],
   [

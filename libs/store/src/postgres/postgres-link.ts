@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { PipelineError, messageOf, type Clock } from '@event-pipeline/runtime';
 import { Pool, type PoolClient, type PoolConfig, type QueryResult, type QueryResultRow } from 'pg';
+import { givenUp, type PutWatch } from '../put-watch';
 import { settledWithin } from '../settled-within';
 import type { PostgresLocation, PostgresTls } from '../store-location';
 import { leavesConnectionUsable } from './postgres-errors';
@@ -51,17 +52,36 @@ export class PostgresLink {
     this.pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
-  /** One statement, in a transaction of its own. */
+  /**
+   * One statement, in a transaction of its own.
+   *
+   * @param watch a connection and an answer of the server, whatever it says, are signs of life
+   */
   query<R extends QueryResultRow>(
     sql: string,
     values: readonly unknown[] = [],
+    watch: PutWatch = {},
   ): Promise<QueryResult<R>> {
-    return this.withSession((session) => session.query<R>(sql, values));
+    return this.withSession(async (session) => {
+      try {
+        const result = await session.query<R>(sql, values);
+        watch.onAnswer?.();
+        return result;
+      } catch (error) {
+        if (leavesConnectionUsable(error)) watch.onAnswer?.();
+        throw error;
+      }
+    }, watch);
   }
 
   /** Several statements on one connection. It is dropped where it may not be in order afterwards. */
-  async withSession<T>(use: (session: Session) => Promise<T>): Promise<T> {
+  async withSession<T>(use: (session: Session) => Promise<T>, watch: PutWatch = {}): Promise<T> {
     const client = await this.pool.connect();
+    if (watch.signal?.aborted) {
+      client.release();
+      throw givenUp(watch.signal);
+    }
+    watch.onAnswer?.();
     let usable = false;
     try {
       const result = await use(this.sessionOn(client));

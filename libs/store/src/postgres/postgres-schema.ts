@@ -28,3 +28,6 @@ export const POSTGRES_SCHEMA: SchemaSteps = [
     'create index events_received_at on events (received_at)',
   ],
 ];
+
+/** Of the newest version. */
+export const EVENT_COLUMNS = ['id', 'type', 'occurred_at', 'received_at', 'stored_at', 'body'];

@@ -98,6 +98,14 @@ describe('the schema on PostgreSQL', () => {
     ]);
   });
 
+  it('is not looked for in a table of versions of another program', async () => {
+    await run('create table event_store_schema (mine text)');
+    await expect(open()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/"event_store_schema" that is not of this store/) as string,
+    });
+  });
+
   it('is waited for while another worker makes it, for a limited time', async () => {
     const other = await session();
     await other.query('begin');
@@ -281,6 +289,8 @@ describe('an idle store on PostgreSQL', () => {
     await store.health();
     await run('drop table events');
     await expect(store.health()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    // Made anew by the next one who asks.
+    expect(await store.health()).toMatchObject({ durable: true });
   });
 });
 
@@ -358,6 +368,22 @@ describe('other users of the same tables', () => {
     ]);
   });
 
+  it('may drop rows by a trigger of their own without a word: those are refused, not lost', async () => {
+    const store = await open();
+    await run(`create function swallow() returns trigger language plpgsql as
+      $$ begin if new.type = 'bad.type' then return null; end if; return new; end $$`);
+    await run(
+      'create trigger swallow before insert on events for each row execute function swallow()',
+    );
+    const events = [storable(), storable({ type: 'bad.type' }), storable()];
+    expect(await store.put(events)).toEqual({
+      stored: 2,
+      duplicates: 0,
+      conflicts: [],
+      refused: [{ index: 1, error: 'the database took the row and does not have it' }],
+    });
+  });
+
   it('may take the table away: nothing is blamed on the events', async () => {
     const store = await open();
     await run('alter table events rename to elsewhere');
@@ -367,6 +393,46 @@ describe('other users of the same tables', () => {
     });
     await run('alter table elsewhere rename to events');
     expect(await store.put(storables(5))).toMatchObject({ stored: 5 });
+  });
+
+  it('may drop the table: it is made anew, but never over one of another program', async () => {
+    const store = await open();
+    await run('drop table events');
+    await expect(store.put([storable()])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    expect(await store.put([storable()])).toMatchObject({ stored: 1 });
+    await run('drop table events');
+    await run('create table events (id uuid primary key, mine text)');
+    await expect(store.put([storable()])).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    const strange = {
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/"events" that is not of this store \(without type/) as string,
+    };
+    await expect(store.put([storable()])).rejects.toMatchObject(strange);
+    await expect(open()).rejects.toMatchObject(strange);
+    expect(await run('select * from events')).toEqual([]);
+  });
+
+  it('may hold up a put of many statements: each answer is told, and it can be given up', async () => {
+    const store = await open();
+    const events = storables(100);
+    await store.put(events);
+    let answers = 0;
+    const counted = { onAnswer: () => (answers += 1) };
+    expect(await store.put(events, counted)).toMatchObject({ duplicates: 100 });
+    // An insertion and four comparisons, each with its way to a connection.
+    expect(answers).toBe(10);
+    const caller = new AbortController();
+    const [one, other] = storables(2, { body: JSON.stringify('x'.repeat(9 * 1_048_576)) });
+    const onAnswer = () => {
+      answers += 1;
+      if (answers === 12) caller.abort();
+    };
+    await expect(
+      store.put([one!, other!], { signal: caller.signal, onAnswer }),
+    ).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    // What was stored by then stays so; nothing begins after it.
+    const stored = await store.contains([one!.id, other!.id]);
+    expect(stored.filter(Boolean)).toHaveLength(1);
   });
 
   it('find as many connections as were allowed, and no more', async () => {

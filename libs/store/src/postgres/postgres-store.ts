@@ -4,11 +4,12 @@ import type { QueryResult, QueryResultRow } from 'pg';
 import type { SameContent } from '../content';
 import type { EventStore, PutResult, StorableEvent, StoreHealth } from '../event-store';
 import { OnceReady } from '../once-ready';
-import { UUID, putEvents, type RowOutcome } from '../put-events';
+import { UUID, putEvents, type EventTable, type RowOutcome } from '../put-events';
+import { throwIfGivenUp, type PutWatch } from '../put-watch';
 import { shownPostgres } from '../store-location';
 import { INSERT_EVENTS, insertRows, insertValues } from './insert-rows';
 import { migratePostgres } from './migrate-postgres';
-import { isPassing, toStoreError } from './postgres-errors';
+import { isPassing, isSchemaGone, toStoreError } from './postgres-errors';
 import { PostgresLink, type PostgresLinkOptions } from './postgres-link';
 import { POSTGRES_SCHEMA } from './postgres-schema';
 
@@ -64,14 +65,12 @@ class PostgresStore implements EventStore {
     this.schema = new OnceReady(() => this.migrate());
   }
 
-  put(events: readonly StorableEvent[]): Promise<PutResult> {
-    return this.answer(() =>
-      putEvents(
-        { insert: (rows) => this.insert(rows), bodiesOf: (ids) => this.bodiesOf(ids) },
-        events,
-        this.dependencies.sameContent,
-      ),
-    );
+  put(events: readonly StorableEvent[], watch: PutWatch = {}): Promise<PutResult> {
+    const table: EventTable = {
+      insert: (rows) => this.insert(rows, watch),
+      bodiesOf: (ids) => this.bodiesOf(ids, watch),
+    };
+    return this.answer(() => putEvents(table, events, this.dependencies.sameContent));
   }
 
   deleteOlderThan(ageMs: number, limit: number): Promise<number> {
@@ -121,18 +120,23 @@ class PostgresStore implements EventStore {
     return this.link.close();
   }
 
-  private insert(rows: readonly StorableEvent[]): Promise<RowOutcome[]> {
+  private insert(rows: readonly StorableEvent[], watch: PutWatch): Promise<RowOutcome[]> {
     return insertRows(rows, async (part) => {
-      const inserted = await this.query<{ id: string }>(INSERT_EVENTS, insertValues(part));
+      const values = insertValues(part);
+      const inserted = await this.query<{ id: string }>(INSERT_EVENTS, values, watch);
       return new Set(inserted.rows.map(({ id }) => id));
     });
   }
 
   /** In a statement of its own: the one that met these rows may not see them yet. */
-  private async bodiesOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  private async bodiesOf(
+    ids: readonly string[],
+    watch: PutWatch,
+  ): Promise<ReadonlyMap<string, string>> {
     const { rows } = await this.query<{ id: string; body: string }>(
       'select id::text, body::text from events where id = any ($1::uuid[])',
       [ids],
+      watch,
     );
     return new Map(rows.map(({ id, body }) => [id, body]));
   }
@@ -141,11 +145,13 @@ class PostgresStore implements EventStore {
   private async query<R extends QueryResultRow>(
     sql: string,
     values: readonly unknown[] = [],
+    watch: PutWatch = {},
   ): Promise<QueryResult<R>> {
     const { clock, random } = this.dependencies;
     for (let attempt = 1; ; attempt += 1) {
+      throwIfGivenUp(watch);
       try {
-        return await this.link.query<R>(sql, values);
+        return await this.link.query<R>(sql, values, watch);
       } catch (error) {
         if (!isPassing(error) || attempt === ATTEMPTS) throw error;
       }
@@ -158,6 +164,7 @@ class PostgresStore implements EventStore {
       await this.schema.whenReady();
       return await ask();
     } catch (error) {
+      if (isSchemaGone(error)) this.schema.forget();
       throw toStoreError(error);
     }
   }

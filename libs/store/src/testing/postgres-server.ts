@@ -1,4 +1,4 @@
-import { chown, mkdtemp, rm } from 'node:fs/promises';
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,11 +26,13 @@ export interface PostgresServerOptions {
    * for tests that kill nothing.
    */
   readonly durable?: boolean;
+  /** Asked of everyone who connects (SCRAM-SHA-256). Default: everyone is trusted. */
+  readonly password?: string;
 }
 
-/** A real PostgreSQL server of a test's own, on loopback, that trusts everyone. */
+/** A real PostgreSQL server of a test's own, on loopback. */
 export interface PostgresServer {
-  /** `postgres://postgres@127.0.0.1:PORT/postgres` */
+  /** `postgres://postgres@127.0.0.1:PORT/postgres`; with the password, where the server asks for one. */
   readonly url: string;
   readonly host: string;
   readonly port: number;
@@ -70,7 +72,8 @@ export interface PostgresServer {
 export async function startPostgresServer(
   options: PostgresServerOptions = {},
 ): Promise<PostgresServer> {
-  const { durable = true } = options;
+  const { durable = true, password } = options;
+  const credentials = password === undefined ? USER : `${USER}:${password}`;
   let settings = options.settings ?? {};
   const binaries = findPostgres();
   const user = unprivilegedUser();
@@ -85,7 +88,7 @@ export async function startPostgresServer(
     const program = join(binaries, 'postgres');
     const started = launchPostgres({ program, args: ['-D', dir, ...args], folder, user });
     try {
-      await untilReady(started, port, dir);
+      await untilReady(started, urlOf(credentials, port, USER), dir);
       return started;
     } catch (error) {
       await started.kill9();
@@ -97,8 +100,9 @@ export async function startPostgresServer(
   let running: RunningPostgres;
   try {
     if (user) await chown(folder, user.uid, user.gid);
-    const asShipped = ['--auth=trust', '--encoding=UTF8', '--locale=C', '--no-sync'];
-    const args = ['-D', dir, '-U', USER, ...asShipped];
+    const auth = password === undefined ? ['--auth=trust'] : await passwordAuth(folder, password);
+    const asShipped = ['--encoding=UTF8', '--locale=C', '--no-sync'];
+    const args = ['-D', dir, '-U', USER, ...auth, ...asShipped];
     await runToEnd(join(binaries, 'initdb'), args, folder, user);
     running = await onFreePort(async (free) => {
       port = free;
@@ -109,7 +113,7 @@ export async function startPostgresServer(
     throw error;
   }
 
-  const url = urlOf(port, USER);
+  const url = urlOf(credentials, port, USER);
   let databases = 0;
   return {
     url,
@@ -123,7 +127,7 @@ export async function startPostgresServer(
       databases += 1;
       const name = `test_${databases}`;
       await query(url, `create database ${name}`);
-      return urlOf(port, name);
+      return urlOf(credentials, port, name);
     },
     query: (sql, values = [], { url: other = url } = {}) => query(other, sql, values),
     async stop() {
@@ -154,22 +158,26 @@ function ownSettings(folder: string, port: number, durable: boolean): Record<str
   };
 }
 
-function urlOf(port: number, database: string): string {
-  return `postgres://${USER}@${HOST}:${port}/${database}`;
+/** What makes initdb ask everyone for this password. */
+async function passwordAuth(folder: string, password: string): Promise<string[]> {
+  const file = join(folder, 'password');
+  await writeFile(file, password);
+  return ['--auth=scram-sha-256', `--pwfile=${file}`];
+}
+
+function urlOf(credentials: string, port: number, database: string): string {
+  return `postgres://${credentials}@${HOST}:${port}/${database}`;
 }
 
 /** Resolves once the server on this folder answers, not another one on the same port. */
-async function untilReady(server: RunningPostgres, port: number, dir: string): Promise<void> {
+async function untilReady(server: RunningPostgres, url: string, dir: string): Promise<void> {
   const deadline = systemClock.monotonic() + START_LIMIT_MS;
   for (;;) {
     if (server.hasEnded()) throw new Error('it ended');
     try {
-      const [row] = await query<{ data_directory: string }>(
-        urlOf(port, USER),
-        'show data_directory',
-      );
+      const [row] = await query<{ data_directory: string }>(url, 'show data_directory');
       if (row?.data_directory === dir) return;
-      throw new Error(`another server is on port ${port}: address already in use`);
+      throw new Error(`another server is at ${url}: address already in use`);
     } catch (error) {
       if (systemClock.monotonic() > deadline) throw error;
     }

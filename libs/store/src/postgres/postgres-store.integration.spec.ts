@@ -283,6 +283,18 @@ describe('the age of events on PostgreSQL', () => {
   });
 });
 
+describe('a PostgreSQL that is slow', () => {
+  it('is given smaller statements, since it never ends a large one in time', async () => {
+    const store = await open({ timeoutMs: 400 });
+    await run(`create function slow() returns trigger language plpgsql as
+               $$ begin perform pg_sleep(0.02); return new; end $$`);
+    await run('create trigger slow before insert on events for each row execute function slow()');
+    const events = storables(100);
+    expect(await store.put(events)).toMatchObject({ stored: 100 });
+    expect(await store.put(storables(30))).toMatchObject({ stored: 30 });
+  });
+});
+
 describe('an idle store on PostgreSQL', () => {
   it('is not well when its table is gone', async () => {
     const store = await open();

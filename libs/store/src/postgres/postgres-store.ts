@@ -2,7 +2,13 @@ import { PipelineError, messageOf, type Clock, type Random } from '@event-pipeli
 import type { Logger } from '@event-pipeline/telemetry';
 import type { QueryResult, QueryResultRow } from 'pg';
 import type { SameContent } from '../content';
-import type { EventStore, PutResult, StorableEvent, StoreHealth } from '../event-store';
+import {
+  MAX_STORED_BATCH,
+  type EventStore,
+  type PutResult,
+  type StorableEvent,
+  type StoreHealth,
+} from '../event-store';
 import { OnceReady } from '../once-ready';
 import { UUID, putEvents, type EventTable, type RowOutcome } from '../put-events';
 import { throwIfGivenUp, type PutWatch } from '../put-watch';
@@ -12,6 +18,7 @@ import { migratePostgres } from './migrate-postgres';
 import { isPassing, isSchemaGone, toStoreError } from './postgres-errors';
 import { PostgresLink, type PostgresLinkOptions } from './postgres-link';
 import { POSTGRES_SCHEMA } from './postgres-schema';
+import { StatementSize } from './statement-size';
 
 /** How often a statement is tried that met another one's lock or changes. */
 const ATTEMPTS = 5;
@@ -57,6 +64,7 @@ export async function openPostgresStore(
 
 class PostgresStore implements EventStore {
   private readonly schema: OnceReady;
+  private readonly statementSize = new StatementSize(MAX_STORED_BATCH);
 
   constructor(
     private readonly link: PostgresLink,
@@ -121,11 +129,12 @@ class PostgresStore implements EventStore {
   }
 
   private insert(rows: readonly StorableEvent[], watch: PutWatch): Promise<RowOutcome[]> {
-    return insertRows(rows, async (part) => {
+    const insert = async (part: readonly StorableEvent[]) => {
       const values = insertValues(part);
       const inserted = await this.query<{ id: string }>(INSERT_EVENTS, values, watch);
       return new Set(inserted.rows.map(({ id }) => id));
-    });
+    };
+    return insertRows(rows, insert, this.statementSize);
   }
 
   /** In a statement of its own: the one that met these rows may not see them yet. */

@@ -24,8 +24,12 @@ export interface EventStore {
    */
   put(events: readonly StorableEvent[], watch?: PutWatch): Promise<PutResult>;
 
-  /** Deletes up to `limit` of the events received before this time, oldest first; answers how many. */
-  deleteReceivedBefore(time: number, limit: number): Promise<number>;
+  /**
+   * Deletes up to `limit` of the events that were received, and stored, longer ago than this, oldest
+   * first; answers how many. The store's own clock says what the time is, and when an event was
+   * stored: neither the caller's clock nor the collector's alone can be what deletes an event.
+   */
+  deleteOlderThan(ageMs: number, limit: number): Promise<number>;
 
   /** Which of these ids are stored. At most {@link MAX_STORED_BATCH}. */
   contains(ids: readonly string[]): Promise<readonly boolean[]>;

@@ -68,7 +68,8 @@ async function examinePostgres(
   clock: Clock,
 ): Promise<readonly Finding[]> {
   const { PostgresLink } = await import('./postgres/postgres-link');
-  const { POSTGRES_SCHEMA, VERSION_TABLE } = await import('./postgres/postgres-schema');
+  const { CREATE_WITH_ENCODING, NEEDED_ENCODING, POSTGRES_SCHEMA, VERSION_TABLE } =
+    await import('./postgres/postgres-schema');
   const { toStoreError } = await import('./postgres/postgres-errors');
   const link = new PostgresLink({ location, connections: 1, timeoutMs }, clock);
   const setting = async (name: string) => {
@@ -81,6 +82,7 @@ async function examinePostgres(
     const version = await setting('server_version');
     const commit = await setting('synchronous_commit');
     const fsync = await setting('fsync');
+    const encoding = await setting('server_encoding');
     const { rows } = await link.query<{ name: string | null }>('select to_regclass($1) as name', [
       VERSION_TABLE,
     ]);
@@ -91,6 +93,14 @@ async function examinePostgres(
     return [
       fineFinding('reachable', 'yes'),
       fineFinding('version', version),
+      encoding === NEEDED_ENCODING
+        ? fineFinding('encoding', encoding)
+        : problemFinding(
+            'encoding',
+            encoding,
+            'no worker starts with it: it cannot hold every text',
+            ...[CREATE_WITH_ENCODING],
+          ),
       schemaFinding(schema?.version ?? 0, POSTGRES_SCHEMA.length),
       commit === 'off'
         ? problemFinding(

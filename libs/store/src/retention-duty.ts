@@ -12,7 +12,7 @@ const ROUND_MS = 600_000;
 const PAUSE_MS = 50;
 
 export interface RetentionOptions {
-  readonly store: Pick<EventStore, 'deleteReceivedBefore'>;
+  readonly store: Pick<EventStore, 'deleteOlderThan'>;
   /** 1 or more. */
   readonly days: number;
   readonly clock: Clock;
@@ -39,11 +39,10 @@ export function createRetentionDuty(options: RetentionOptions): Component {
   let running: Promise<void> = Promise.resolve();
 
   const round = async () => {
-    const before = clock.now() - days * DAY_MS;
     let deleted = 0;
     try {
       while (!signal.aborted) {
-        const count = await store.deleteReceivedBefore(before, chunk);
+        const count = await store.deleteOlderThan(days * DAY_MS, chunk);
         deleted += count;
         if (count > 0) onDeleted(count);
         if (count < chunk) break;

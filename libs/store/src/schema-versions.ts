@@ -42,10 +42,10 @@ export function checkColumns(
   if (missing.length > 0) throw strangeTable(where, ` (without ${missing.join(', ')})`);
 }
 
-export function strangeTable(where: string, why = ''): PipelineError {
+export function strangeTable(where: string, why = '', table = 'events'): PipelineError {
   return new PipelineError(
     'CONFIG_INVALID',
-    `${where} already has a table "events" that is not of this store${why}: ` +
+    `${where} already has a table "${table}" that is not of this store${why}: ` +
       'name another one in STORE_URL, or rename that table',
   );
 }

@@ -18,7 +18,7 @@ export const storeConfigFields = {
   }),
   storeRetentionDays: env('STORE_RETENTION_DAYS', integer({ min: 0, max: 36_500 }), {
     default: 0,
-    description: 'events received longer ago are deleted from the store; 0: none is',
+    description: 'events received and stored longer ago are deleted from the store; 0: none is',
     unit: 'days',
   }),
   storeTimeoutMs: env('STORE_TIMEOUT_MS', integer({ min: 100, max: 25_000 }), {

@@ -93,12 +93,15 @@ class EmbeddedStore implements EventStore {
     });
   }
 
-  deleteReceivedBefore(time: number, limit: number): Promise<number> {
+  /** By the clock of this machine, which all users of the file share. */
+  deleteOlderThan(ageMs: number, limit: number): Promise<number> {
+    const before = this.dependencies.clock.now() - ageMs;
     return this.answer(() =>
       this.thread.change(
         `delete from events where rowid in (
-           select rowid from events where received_at < ? order by received_at limit ?)`,
-        [time, limit],
+           select rowid from events where received_at < ? and stored_at < ?
+           order by received_at limit ?)`,
+        [before, before, limit],
       ),
     );
   }

@@ -1,7 +1,8 @@
 import { messageOf } from '@event-pipeline/runtime';
 import type { StorableEvent } from '../event-store';
 import type { RowOutcome } from '../put-events';
-import { blamesTheRow } from './postgres-errors';
+import { blamesTheRow, ranOutOfTime, wasCancelled } from './postgres-errors';
+import type { StatementSize } from './statement-size';
 
 /** Runs one statement that inserts these rows; answers the ids that were new. */
 export type InsertStatement = (rows: readonly StorableEvent[]) => Promise<ReadonlySet<string>>;
@@ -33,30 +34,40 @@ export function insertValues(rows: readonly StorableEvent[]): unknown[] {
  * Inserts rows and finds those that the server refuses. One refused row fails its whole statement
  * without saying which it is, so the rows are halved until it is alone: about log2 of their number
  * in statements for each such row.
+ *
+ * Where the server ends a statement for its time limit, it goes on with smaller ones. Where no answer
+ * comes at all, that fails: the next call begins with smaller ones, and what was stored is there.
  */
 export async function insertRows(
   rows: readonly StorableEvent[],
   insert: InsertStatement,
+  size: StatementSize,
 ): Promise<RowOutcome[]> {
   const outcomes: RowOutcome[] = [];
-  for (const part of partsOf(rows)) outcomes.push(...(await insertPart(part, insert)));
+  for (const part of partsOf(rows)) outcomes.push(...(await insertPart(part, insert, size)));
   return outcomes;
 }
 
 async function insertPart(
   rows: readonly StorableEvent[],
   insert: InsertStatement,
+  size: StatementSize,
 ): Promise<RowOutcome[]> {
-  try {
-    const stored = await insert(rows);
-    return rows.map(({ id }) => (stored.has(id) ? 'stored' : 'there'));
-  } catch (error) {
-    if (!blamesTheRow(error)) throw error;
-    if (rows.length <= 1) return [{ refused: `PostgreSQL: ${messageOf(error)}` }];
+  if (rows.length <= size.rows) {
+    try {
+      const stored = await insert(rows);
+      size.succeeded(rows.length);
+      return rows.map(({ id }) => (stored.has(id) ? 'stored' : 'there'));
+    } catch (error) {
+      if (ranOutOfTime(error)) size.tooSlow(rows.length);
+      if (blamesTheRow(error)) {
+        if (rows.length <= 1) return [{ refused: `PostgreSQL: ${messageOf(error)}` }];
+      } else if (!wasCancelled(error) || rows.length <= 1) throw error;
+    }
   }
   const middle = rows.length >> 1;
-  const left = await insertPart(rows.slice(0, middle), insert);
-  return [...left, ...(await insertPart(rows.slice(middle), insert))];
+  const left = await insertPart(rows.slice(0, middle), insert, size);
+  return [...left, ...(await insertPart(rows.slice(middle), insert, size))];
 }
 
 function partsOf(rows: readonly StorableEvent[]): StorableEvent[][] {

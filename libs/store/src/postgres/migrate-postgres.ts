@@ -1,8 +1,13 @@
 import { PipelineError } from '@event-pipeline/runtime';
-import { checkColumns, missingSteps, type SchemaSteps } from '../schema-versions';
-import { UNDEFINED_TABLE, sqlState } from './postgres-errors';
+import { checkColumns, missingSteps, strangeTable, type SchemaSteps } from '../schema-versions';
+import { UNDEFINED_COLUMN, UNDEFINED_TABLE, sqlState } from './postgres-errors';
 import type { PostgresLink, Session } from './postgres-link';
-import { EVENT_COLUMNS, VERSION_TABLE } from './postgres-schema';
+import {
+  CREATE_WITH_ENCODING,
+  EVENT_COLUMNS,
+  NEEDED_ENCODING,
+  VERSION_TABLE,
+} from './postgres-schema';
 
 /** Of the lock that those who change the schema hold; any number that nothing else uses. */
 const LOCK_KEY = 7_236_834_110;
@@ -65,15 +70,23 @@ async function underLock<T>(session: Session, change: () => Promise<T>): Promise
 }
 
 async function checkServer(session: Session): Promise<void> {
-  const { rows } = await session.query<{ number: number; name: string }>(
+  const { rows } = await session.query<{ number: number; name: string; encoding: string }>(
     `select current_setting('server_version_num')::int as number,
-            current_setting('server_version') as name`,
+            current_setting('server_version') as name,
+            current_setting('server_encoding') as encoding`,
   );
   const [server] = rows;
   if (server === undefined || server.number < OLDEST_VERSION) {
     throw new PipelineError(
       'CONFIG_INVALID',
       `the store needs PostgreSQL 13 or newer, and this is ${server?.name ?? 'unknown'}`,
+    );
+  }
+  if (server.encoding !== NEEDED_ENCODING) {
+    throw new PipelineError(
+      'CONFIG_INVALID',
+      `the database of STORE_URL has the encoding ${server.encoding}, which cannot hold every text: ` +
+        `create one with ${CREATE_WITH_ENCODING}`,
     );
   }
 }
@@ -110,6 +123,7 @@ async function notedVersion(session: Session): Promise<number> {
     return rows[0]?.version ?? 0;
   } catch (error) {
     if (sqlState(error) === UNDEFINED_TABLE) return 0;
+    if (sqlState(error) === UNDEFINED_COLUMN) throw strangeTable('the database', '', VERSION_TABLE);
     throw error;
   }
 }

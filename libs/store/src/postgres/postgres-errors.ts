@@ -25,8 +25,20 @@ export function isPassing(error: unknown): boolean {
   return PASSING.has(sqlState(error));
 }
 
+/** The server ended the statement, for its time limit as a rule: it is alive. */
+export function wasCancelled(error: unknown): boolean {
+  return sqlState(error) === '57014';
+}
+
+const NO_ANSWER = 'Query read timeout';
+
+/** Whether a statement took longer than it may, by the server's clock or by ours. */
+export function ranOutOfTime(error: unknown): boolean {
+  return wasCancelled(error) || messageOf(error) === NO_ANSWER;
+}
+
 export const UNDEFINED_TABLE = '42P01';
-const UNDEFINED_COLUMN = '42703';
+export const UNDEFINED_COLUMN = '42703';
 
 /** Whether the tables are not, or no longer, what this program made. */
 export function isSchemaGone(error: unknown): boolean {
@@ -76,7 +88,7 @@ function reasonOf(error: unknown): string {
   // Where every address of a name failed, Node gives their errors and no message.
   if (error instanceof AggregateError && error.message === '') return messageOf(error.errors[0]);
   switch (messageOf(error)) {
-    case 'Query read timeout':
+    case NO_ANSWER:
       return 'no answer in time';
     case 'timeout expired':
     case 'timeout exceeded when trying to connect':

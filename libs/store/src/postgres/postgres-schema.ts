@@ -3,6 +3,10 @@ import type { SchemaSteps } from '../schema-versions';
 /** Where the version of the schema is noted: one row. */
 export const VERSION_TABLE = 'event_store_schema';
 
+/** Of the database. Every other one lacks characters, and ordinary text would be refused. */
+export const NEEDED_ENCODING = 'UTF8';
+export const CREATE_WITH_ENCODING = "CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0";
+
 /**
  * `body` is json, not jsonb: it keeps the producer's own text (large numbers, order, members that
  * come twice), refuses no number for its size, and answers `body->'data'->>'name'` all the same.

@@ -2,9 +2,12 @@ import { systemClock } from '@event-pipeline/runtime';
 import { createLogSink } from '@event-pipeline/telemetry/testing';
 import { Client } from 'pg';
 import type { EventStore } from '../event-store';
+import { examineStore } from '../examine-store';
 import { startPostgresServer, type PostgresServer } from '../testing/postgres-server';
 import { storable, storables } from '../testing/store-under-test';
 import { openPostgresAt } from './testing/postgres-store-under-test';
+
+const DAY = 86_400_000;
 
 let server: PostgresServer;
 let url: string;
@@ -95,6 +98,14 @@ describe('the schema on PostgreSQL', () => {
     ]);
   });
 
+  it('is not looked for in a table of versions of another program', async () => {
+    await run('create table event_store_schema (mine text)');
+    await expect(open()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/"event_store_schema" that is not of this store/) as string,
+    });
+  });
+
   it('is waited for while another worker makes it, for a limited time', async () => {
     const other = await session();
     await other.query('begin');
@@ -110,6 +121,25 @@ describe('the schema on PostgreSQL', () => {
 });
 
 describe('a PostgreSQL that cannot be used', () => {
+  it('has another encoding than UTF8: it is refused at the start, and the doctor says so', async () => {
+    const latin = 'latin1_store';
+    await run(`create database ${latin} encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'
+               template template0`);
+    url = url.replace(/test_\d+$/, latin);
+    await expect(open()).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringMatching(/encoding LATIN1.*ENCODING 'UTF8'/) as string,
+    });
+    const config = { storeUrl: url, storeTimeoutMs: 5_000, storeConnections: 1 };
+    const { findings } = await examineStore(
+      { ...config, storeRetentionDays: 0, storePassword: undefined },
+      systemClock,
+    );
+    expect(findings).toContainEqual(
+      expect.objectContaining({ setting: 'encoding', value: 'LATIN1', level: 'problem' }),
+    );
+  });
+
   it.each([
     [
       'a database that is not there',
@@ -241,6 +271,38 @@ describe('a PostgreSQL that fails for a time', () => {
     });
     await server.query(`alter database ${database} set default_transaction_read_only = off`);
     await untilStored(store);
+  });
+});
+
+describe('the age of events on PostgreSQL', () => {
+  it("is told by the database: a worker's clock far ahead deletes nothing", async () => {
+    const clock = { ...systemClock, now: () => systemClock.now() + 60 * DAY };
+    const store = await open({ clock });
+    await store.put(storables(5, { receivedAt: systemClock.now() }));
+    expect(await store.deleteOlderThan(30 * DAY, 100)).toBe(0);
+  });
+});
+
+describe('a PostgreSQL that is slow', () => {
+  it('is given smaller statements, since it never ends a large one in time', async () => {
+    const store = await open({ timeoutMs: 400 });
+    await run(`create function slow() returns trigger language plpgsql as
+               $$ begin perform pg_sleep(0.02); return new; end $$`);
+    await run('create trigger slow before insert on events for each row execute function slow()');
+    const events = storables(100);
+    expect(await store.put(events)).toMatchObject({ stored: 100 });
+    expect(await store.put(storables(30))).toMatchObject({ stored: 30 });
+  });
+});
+
+describe('an idle store on PostgreSQL', () => {
+  it('is not well when its table is gone', async () => {
+    const store = await open();
+    await store.health();
+    await run('drop table events');
+    await expect(store.health()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
+    // Made anew by the next one who asks.
+    expect(await store.health()).toMatchObject({ durable: true });
   });
 });
 

@@ -2,7 +2,13 @@ import { PipelineError, messageOf, type Clock, type Random } from '@event-pipeli
 import type { Logger } from '@event-pipeline/telemetry';
 import type { QueryResult, QueryResultRow } from 'pg';
 import type { SameContent } from '../content';
-import type { EventStore, PutResult, StorableEvent, StoreHealth } from '../event-store';
+import {
+  MAX_STORED_BATCH,
+  type EventStore,
+  type PutResult,
+  type StorableEvent,
+  type StoreHealth,
+} from '../event-store';
 import { OnceReady } from '../once-ready';
 import { UUID, putEvents, type EventTable, type RowOutcome } from '../put-events';
 import { throwIfGivenUp, type PutWatch } from '../put-watch';
@@ -12,6 +18,7 @@ import { migratePostgres } from './migrate-postgres';
 import { isPassing, isSchemaGone, toStoreError } from './postgres-errors';
 import { PostgresLink, type PostgresLinkOptions } from './postgres-link';
 import { POSTGRES_SCHEMA } from './postgres-schema';
+import { StatementSize } from './statement-size';
 
 /** How often a statement is tried that met another one's lock or changes. */
 const ATTEMPTS = 5;
@@ -57,6 +64,7 @@ export async function openPostgresStore(
 
 class PostgresStore implements EventStore {
   private readonly schema: OnceReady;
+  private readonly statementSize = new StatementSize(MAX_STORED_BATCH);
 
   constructor(
     private readonly link: PostgresLink,
@@ -73,14 +81,16 @@ class PostgresStore implements EventStore {
     return this.answer(() => putEvents(table, events, this.dependencies.sameContent));
   }
 
-  deleteReceivedBefore(time: number, limit: number): Promise<number> {
+  deleteOlderThan(ageMs: number, limit: number): Promise<number> {
     return this.answer(async () => {
       // Rows that another worker is deleting are left to it.
       const { rowCount } = await this.query(
         `delete from events where id = any (array(
-           select id from events where received_at < to_timestamp($1::float8 / 1000)
+           select id from events
+           where received_at < now() - $1::float8 * interval '1 millisecond'
+             and stored_at < now() - $1::float8 * interval '1 millisecond'
            order by received_at limit $2 for update skip locked))`,
-        [time, limit],
+        [ageMs, limit],
       );
       return rowCount ?? 0;
     });
@@ -102,7 +112,9 @@ class PostgresStore implements EventStore {
       const { rows } = await this.query<{ version: string; commit: string; fsync: string }>(
         `select current_setting('server_version') as version,
                 current_setting('synchronous_commit') as commit,
-                current_setting('fsync') as fsync`,
+                current_setting('fsync') as fsync,
+                -- Fails where the table is gone: a server that came back empty is not well.
+                exists (select from events)`,
       );
       const { version = 'unknown', commit = 'unknown', fsync = 'unknown' } = rows[0] ?? {};
       // "15.13 (Debian 15.13-0+deb12u1)"
@@ -117,11 +129,12 @@ class PostgresStore implements EventStore {
   }
 
   private insert(rows: readonly StorableEvent[], watch: PutWatch): Promise<RowOutcome[]> {
-    return insertRows(rows, async (part) => {
+    const insert = async (part: readonly StorableEvent[]) => {
       const values = insertValues(part);
       const inserted = await this.query<{ id: string }>(INSERT_EVENTS, values, watch);
       return new Set(inserted.rows.map(({ id }) => id));
-    });
+    };
+    return insertRows(rows, insert, this.statementSize);
   }
 
   /** In a statement of its own: the one that met these rows may not see them yet. */

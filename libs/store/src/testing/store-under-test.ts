@@ -10,6 +10,8 @@ export interface StoreUnderTest {
   bodyOf(id: string): Promise<string | undefined>;
   /** A member of an event's data, as text, asked with the database's own `->>`. */
   dataMember(id: string, name: string): Promise<string | null | undefined>;
+  /** As if so much time had passed since all that is there was received and stored. */
+  grownOlder(ms: number): Promise<void>;
   /** How many events are stored. */
   count(): Promise<number>;
   /** Closes everything and removes what was stored. */

@@ -40,6 +40,13 @@ export const createEmbeddedStoreUnderTest: CreateStoreUnderTest = async (options
     bodyOf: async (id) => ask('select body from events where id = ?', id) as string | undefined,
     dataMember: async (id, name) =>
       ask("select body -> '$.data' ->> ? from events where id = ?", name, id) as string | null,
+    grownOlder: async (ms) =>
+      void ask(
+        `update events set received_at = received_at - ?, stored_at = stored_at - ?
+         returning 1`,
+        ms,
+        ms,
+      ),
     count: async () => Number(ask('select count(*) from events')),
     dispose: async () => {
       await Promise.all(opened.map((store) => store.close()));

@@ -1,4 +1,4 @@
-import { systemClock, systemRandom } from '@event-pipeline/runtime';
+import { systemClock, systemRandom, type Clock } from '@event-pipeline/runtime';
 import { createLogSink } from '@event-pipeline/telemetry/testing';
 import { identicalText, type SameContent } from '../../content';
 import type { EventStore } from '../../event-store';
@@ -20,12 +20,18 @@ export function openPostgresAt(
     readonly timeoutMs?: number;
     readonly sameContent?: SameContent;
     readonly sink?: ReturnType<typeof createLogSink>;
+    readonly clock?: Clock;
   } = {},
 ): Promise<EventStore> {
-  const { timeoutMs = 20_000, sameContent = identicalText, sink = createLogSink() } = options;
+  const {
+    timeoutMs = 20_000,
+    sameContent = identicalText,
+    sink = createLogSink(),
+    clock = systemClock,
+  } = options;
   return openPostgresStore(
     { location: postgresAt(url), timeoutMs, connections: 4 },
-    { clock: systemClock, random: systemRandom, logger: sink.logger, sameContent },
+    { clock, random: systemRandom, logger: sink.logger, sameContent },
   );
 }
 
@@ -51,6 +57,12 @@ export function postgresStoreUnderTest(server: () => PostgresServer): CreateStor
       dataMember: async (id, name) =>
         (await ask("select body->'data'->>$2 from events where id = $1", id, name)) as
           string | null,
+      grownOlder: async (ms) =>
+        void (await ask(
+          `update events set received_at = received_at - $1::float8 * interval '1 millisecond',
+                             stored_at = stored_at - $1::float8 * interval '1 millisecond'`,
+          ms,
+        )),
       count: async () => Number(await ask('select count(*) from events')),
       dispose: async () => {
         await Promise.all(opened.map((store) => store.close()));

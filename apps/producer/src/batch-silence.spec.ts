@@ -56,9 +56,7 @@ describe('a stream of batches that gets no answer', () => {
     const [first, second] = collector.batchStreams.map((one) => one.map(({ batchId }) => batchId));
     expect(second).toEqual(first);
     expect(tally).toMatchObject({ acknowledged: EVENTS, resent: EVENTS, unknown: 0 });
-    expect(notices).toEqual([
-      expect.stringMatching(/no answer to a batch within 3 s; 30 events/),
-    ]);
+    expect(notices).toEqual([expect.stringMatching(/no answer to a batch within 3 s; 30 events/)]);
   });
 
   it('leaves a connection that swallows everything, and goes on with another one', async () => {

@@ -10,7 +10,10 @@ import { ensurePostgres } from './postgres-binaries.mjs';
 import { ensureRedisServer } from './redis-server-binary.mjs';
 import { runJest } from './run-jest.mjs';
 
-/** Whole programs under load and in trouble: built first, and one test file at a time. */
+/**
+ * Whole programs under load and in trouble: built first, and two test files at a time. They mostly wait,
+ * and more of them would starve each other.
+ */
 const WHOLE_PROGRAMS = 'pipeline-e2e';
 
 process.chdir(inWorkspace());
@@ -35,7 +38,7 @@ async function main(args) {
       totals.failed += 1;
       continue;
     }
-    const workers = wholePrograms ? 1 : '100%';
+    const workers = wholePrograms ? 2 : '100%';
     const result = await runJest([selection, `--maxWorkers=${workers}`, ...jestArgs]);
     totals.passed += result.passed;
     totals.failed += result.failed;

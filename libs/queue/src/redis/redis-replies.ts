@@ -65,8 +65,10 @@ function handedOutAt(head: unknown): number {
   return Number(String(head).split(',')[3] ?? 0) || 0;
 }
 
+/** What stands before and after the counts of an event that has failed or crashed. */
+const MARK = '\u0001';
 /** As scripts/element.lua reads it. */
-const HEADER = /^\u0001(\d{1,9}),(\d{1,9}),(\d{1,15})\u0001/;
+const HEADER = new RegExp(`^${MARK}(\\d{1,9}),(\\d{1,9}),(\\d{1,15})${MARK}`);
 
 /**
  * See scripts/element.lua for how an event lies in a list. What someone else wrote there is an event

@@ -83,7 +83,8 @@ describe('the doctor, on a Redis', () => {
     const { code, bad, findings } = await examined({ QUEUE_URL: redis.url });
     expect(code).toBe(1);
     expect(bad).toEqual([`${setting[0]}: problem`, 'durability: problem']);
-    expect(findings.flatMap(({ change }) => change)).toContain(command);
+    const changes = findings.flatMap(({ change }) => change ?? []);
+    expect(changes.filter((change) => change.startsWith(command))).toHaveLength(1);
   });
 
   it('without a memory limit there is a warning, which is no failure', async () => {

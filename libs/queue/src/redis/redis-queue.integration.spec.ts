@@ -158,16 +158,16 @@ describe('the queue on Redis', () => {
     expect(await drainAll(queue)).toEqual(events(1, 4));
   });
 
-  it('tells which leases it has taken back where a later one fails, and fails at that one next', async () => {
+  it('takes back the leases behind one whose key another program has taken', async () => {
     await put(queue, events(1, 4));
-    await take(queue, { maxEvents: 2 });
     const broken = await take(queue, { maxEvents: 2 });
+    await take(queue, { maxEvents: 2 });
     const key = partitionKeys(context.name, 0).lease(broken.id);
     await server.command('set', key, 'not a list');
     await context.passTime(60_000);
     const reclaim = () => queue.reclaim(0, { maxLeases: 10, maxCrashes: 3 });
     expect(await reclaim()).toEqual({ leases: 1, events: 2, dead: 0 });
-    await expect(reclaim()).rejects.toMatchObject({ code: 'QUEUE_CORRUPT' });
+    expect(await reclaim()).toEqual({ leases: 0, events: 0, dead: 0 });
   });
 
   it.each([

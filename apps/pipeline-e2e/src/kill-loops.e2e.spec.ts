@@ -68,7 +68,8 @@ const LOOPS: readonly Loop[] = [
 
 describe.each(LOOPS)('kill -9 of $title', ({ title, options, ways, victims }) => {
   it(`${KILLS} times at random moments with work in flight: every promise holds, and the backlog goes by itself`, async () => {
-    const pipeline = await Pipeline.start({ ...options, postgres }, scratch);
+    // Handlers take longer than the time from batch to batch: nearly always a lease is held.
+    const pipeline = await Pipeline.start({ ...options, postgres, handlerMs: 200 }, scratch);
     const load = new Load(
       // Many small batches: nearly always one of them is on its way.
       {

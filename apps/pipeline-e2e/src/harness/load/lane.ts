@@ -17,6 +17,8 @@ export interface LaneOptions {
   readonly batchEvents: number;
   /** Of this lane; Infinity for as fast as it is answered. */
   readonly eventsPerSecond: number;
+  /** How long after the others this lane sends its first batch, ms. */
+  readonly offsetMs: number;
   /** Of ambiguous failures, the share after which the events are given up instead of sent again. */
   readonly impatience: number;
   readonly onFailure: (call: FailedCall) => void;
@@ -51,8 +53,8 @@ export class Lane {
 
   /** The next batch when its time has come; undefined when there is to be none. */
   async nextBatch(): Promise<Batch | undefined> {
-    const { eventsPerSecond, batchEvents, random } = this.options;
-    const dueMs = (this.sentEvents / eventsPerSecond) * 1_000;
+    const { eventsPerSecond, batchEvents, offsetMs, random } = this.options;
+    const dueMs = offsetMs + (this.sentEvents / eventsPerSecond) * 1_000;
     const early = dueMs - (systemClock.monotonic() - this.started);
     if (early > 0) await systemClock.sleep(early, this.closing);
     // What an outage held up is not made good for, or the load after it would have no bound.

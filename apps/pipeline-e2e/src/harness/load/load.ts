@@ -75,6 +75,7 @@ export class Load {
   start(): void {
     this.closing = new AbortController();
     const { batchEvents = 20, eventsPerSecond = 1_000, impatience = 0 } = this.options;
+    const lanePace = eventsPerSecond / this.clients.length;
     const lanes = this.clients.map((client, i) => {
       const lane = new Lane(
         {
@@ -82,7 +83,9 @@ export class Load {
           ledger: this.ledger,
           random: new SeededRandom(Math.floor(this.random.next() * 2 ** 32)),
           batchEvents,
-          eventsPerSecond: eventsPerSecond / this.clients.length,
+          eventsPerSecond: lanePace,
+          // Evenly over the time from batch to batch: together they would send in bursts.
+          offsetMs: ((batchEvents / lanePace) * 1_000 * i) / this.clients.length,
           impatience,
           onFailure: ({ text }) => this.failures.set(text, (this.failures.get(text) ?? 0) + 1),
         },

@@ -3,6 +3,7 @@ import { WHOLE_SUITE } from '../harness/fault-scale';
 import { untilItWorks } from '../harness/kill-loop';
 import { failuresLike, startLoaded, untilFailedLike } from '../harness/loaded-pipeline';
 import { Scratch } from '../harness/scratch';
+import { until } from '../harness/until';
 
 const TIMES = WHOLE_SUITE ? 20 : 3;
 const CLEAN = { queuedOnce: true, noneDead: true };
@@ -41,7 +42,9 @@ describe('a collector under load', () => {
     const { pipeline, load } = await startLoaded({ engine: 'redis', proxied: true }, scratch);
     const { toCollector } = pipeline.links;
     for (let cut = 0; cut < TIMES; cut++) {
+      const { cuts } = toCollector;
       toCollector.cutAfter(cut % 2 === 0 ? 'toServer' : 'toClient', 1_000 + cut * 317);
+      await until('the connection is cut', () => toCollector.cuts > cuts);
       await untilItWorks(pipeline, load);
     }
     toCollector.resetAll();

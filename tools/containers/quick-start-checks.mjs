@@ -93,13 +93,15 @@ export async function quickStartChecks(checks, project) {
     for (const service of ['queue', 'doctor'])
       expectEqual(service, (await project.containers(service)).length, 0);
   });
-  await checks.check(line('exec', 'collector', 'node', 'page.mjs', '/readyz'), async () =>
+  await checks.check(line('exec', 'collector', 'node', 'page.mjs', '/readyz'), async () => {
+    const page = await project.exec('collector', 'node', 'page.mjs', '/readyz');
+    const { ready, reason, durability } = JSON.parse(page);
     expectEqual(
       'answer',
-      JSON.parse(await project.exec('collector', 'node', 'page.mjs', '/readyz')),
-      { ready: true, reason: 'ok' },
-    ),
-  );
+      { ready, reason, durability },
+      { ready: true, reason: 'ok', durability: 'disk' },
+    );
+  });
   await checks.check(line('exec', 'worker', 'sh'), async () =>
     expectEqual('output', await project.exec('worker', 'sh', '-c', 'echo here'), 'here'),
   );

@@ -48,6 +48,7 @@ describe('the report of a soak', () => {
     expect(text).toContain('**Every promise held.** 4 faults, 16 checks.');
     expect(text).toMatch(/^\| acknowledged +\| 980 +\|$/m);
     expect(text).toMatch(/^\| kill -9 of Redis +\| 3 +\| 200 ms +\| 300 ms +\|$/m);
+    expect(text).toContain('recognised 2 batches sent again, and took back 3 leases that ran out.');
     expect(text).not.toContain('Broken promises');
   });
 

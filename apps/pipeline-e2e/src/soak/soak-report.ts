@@ -52,7 +52,7 @@ export function markdownOf(report: SoakReport): string {
   const { ledger, queue } = report;
   const injected = Object.values(report.faults).reduce((sum, { count }) => sum + count, 0);
   return [
-    `# Soak: ${report.minutes} ${report.minutes === 1 ? 'minute' : 'minutes'} on the ${report.engine} engine, seed ${report.seed}`,
+    `# Soak: ${counted(report.minutes, 'minute')} on the ${report.engine} engine, seed ${report.seed}`,
     '',
     `Started at ${report.startedAt} on Node.js ${report.node}. To repeat it:`,
     `\`npm run soak -- --minutes ${report.minutes} --seed ${report.seed} --engine ${report.engine} --store ${report.store}\``,
@@ -90,8 +90,12 @@ export function markdownOf(report: SoakReport): string {
     'producer without a batch id had sent it twice. The pipeline promises at least once, and the store keeps',
     'each event once.',
     '',
-    `The queue recognised ${queue?.duplicateBatches ?? '-'} batches that were sent again, and took back ${queue?.expiredLeases ?? '-'} leases that ran out.`,
-    '',
+    ...(queue === null
+      ? []
+      : [
+          `The queue recognised ${counted(queue.duplicateBatches, 'batch')} sent again, and took back ${counted(queue.expiredLeases, 'lease')} that ran out.`,
+          '',
+        ]),
     '## Faults',
     '',
     'Recovery is the time from the end of a fault until an event was acknowledged and one processed.',
@@ -124,7 +128,8 @@ export function markdownOf(report: SoakReport): string {
 
 /** What {@link findViolations} holds to, said for people. */
 const PROMISES: Readonly<Record<Invariant, string>> = {
-  'no-loss': 'every event that was acknowledged is found at the end, stored or as a dead letter',
+  'no-loss':
+    'every event that was acknowledged is found at the end, stored (with no store: handled) or as a dead letter',
   'refused-stays-out': 'no event that was refused for good is found',
   'nothing-invented': 'every event that is found was sent',
   'stored-once': 'no event is stored twice',
@@ -146,7 +151,8 @@ function promisesOf({ store }: SoakReport): readonly (readonly [string, string])
 }
 
 function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
+  const plural = what.endsWith('ch') ? `${what}es` : `${what}s`;
+  return `${count} ${count === 1 ? what : plural}`;
 }
 
 const VERDICTS = {

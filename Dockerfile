@@ -1,4 +1,4 @@
-# One image for each program: docker build --target collector (or worker, or producer) .
+# One image for each program: docker build --target collector . (or worker, producer, queue, doctor)
 # Works with the classic builder and with BuildKit.
 
 # ---- All programs are built here, and nothing of this stage but the bundles goes further.
@@ -13,7 +13,7 @@ COPY tools/types tools/types
 COPY libs libs
 COPY apps apps
 # generatePackageJson: a package.json and a lock file for each program, with what it imports.
-RUN node_modules/.bin/nx run-many -t build -p collector,worker,producer \
+RUN node_modules/.bin/nx run-many -t build -p collector,worker,producer,queue-cli,doctor \
     --generatePackageJson --output-style=static
 
 # ---- The packages of each program, without those of development.
@@ -84,5 +84,34 @@ COPY --from=build /workspace/dist/apps/producer/package.json /workspace/dist/app
 ARG VERSION=unversioned
 LABEL org.opencontainers.image.title="event-pipeline producer" \
     org.opencontainers.image.description="Sends generated events, or those of a file, to a collector" \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.version="$VERSION"
+
+# ---- What an operator runs by hand. Their packages come only here: a builder that goes through this
+# file from the top does without them where nobody asks for these images.
+
+FROM packages AS queue-packages
+COPY --from=build /workspace/dist/apps/queue-cli/package.json /workspace/dist/apps/queue-cli/package-lock.json ./
+RUN sh install-packages.sh
+
+FROM program AS queue
+COPY --from=queue-packages /app/node_modules node_modules
+COPY --from=build /workspace/dist/apps/queue-cli/package.json /workspace/dist/apps/queue-cli/main.js ./
+ARG VERSION=unversioned
+LABEL org.opencontainers.image.title="event-pipeline queue command" \
+    org.opencontainers.image.description="Shows how deep the queue is, and lists, puts back and drops its dead letters" \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.version="$VERSION"
+
+FROM packages AS doctor-packages
+COPY --from=build /workspace/dist/apps/doctor/package.json /workspace/dist/apps/doctor/package-lock.json ./
+RUN sh install-packages.sh
+
+FROM program AS doctor
+COPY --from=doctor-packages /app/node_modules node_modules
+COPY --from=build /workspace/dist/apps/doctor/package.json /workspace/dist/apps/doctor/main.js ./
+ARG VERSION=unversioned
+LABEL org.opencontainers.image.title="event-pipeline doctor" \
+    org.opencontainers.image.description="Looks at the queue and the store, and says what to change" \
     org.opencontainers.image.licenses="MIT" \
     org.opencontainers.image.version="$VERSION"

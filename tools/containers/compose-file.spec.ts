@@ -13,6 +13,14 @@ interface Facts {
 
 const tools = join(__dirname, '..');
 const composeFile = readFileSync(join(tools, '../docker-compose.yml'), 'utf8');
+const dockerfile = readFileSync(join(tools, '../Dockerfile'), 'utf8');
+/** The lines of each service that is built here, by its name. */
+const built = new Map(
+  composeFile
+    .split(/^ {2}(?=[a-z]+:$)/m)
+    .filter((text) => text.includes('\n    build: '))
+    .map((text) => [text.slice(0, text.indexOf(':')), text] as const),
+);
 const { programs } = JSON.parse(
   execFileSync(process.execPath, [join(tools, 'reference-docs.mjs'), '--facts'], {
     encoding: 'utf8',
@@ -33,6 +41,35 @@ describe('docker-compose.yml', () => {
     const wanted = variables.map(({ name }) => name).filter((name) => !FIXED.test(name));
     expect(wanted.length).toBeGreaterThan(20);
     expect([...new Set(passedOn)].sort()).toEqual([...new Set(wanted)].sort());
+  });
+
+  it('builds an image of its own for each program', () => {
+    const names = ['collector', 'worker', 'producer', 'queue', 'doctor'];
+    expect([...built.keys()]).toEqual(names);
+    for (const [name, service] of built) {
+      expect(service).toContain(`build: { context: ., target: ${name} }`);
+      expect(dockerfile).toMatch(new RegExp(`^FROM program AS ${name}$`, 'm'));
+    }
+  });
+
+  it('starts with "up" what goes on, and nothing that is run by hand', () => {
+    for (const [name, service] of built) {
+      const isByHand = !['collector', 'worker'].includes(name);
+      expect(service.includes(`profiles: [${name}]`)).toBe(isByHand);
+      expect(service).toContain(isByHand ? '<<: *program' : '<<: *server');
+      // With depends_on, a run would change the servers to the settings of its own shell.
+      if (isByHand) expect(service).not.toMatch(/^ {4}depends_on:/m);
+    }
+  });
+
+  it('has queue command and doctor look where collector and worker do', () => {
+    for (const name of ['collector', 'queue']) expect(built.get(name)).toContain('<<: *queue\n');
+    for (const name of ['worker', 'doctor']) {
+      expect(built.get(name)).toContain('<<: [*queue, *store]\n');
+    }
+    for (const name of ['queue', 'doctor']) {
+      expect(built.get(name)).toContain(`CALLED_AS: docker-compose run --rm ${name}\n`);
+    }
   });
 
   it('makes the database with the password that the worker is given', () => {

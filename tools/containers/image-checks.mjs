@@ -3,7 +3,9 @@ import { inWorkspace } from '../workspace/paths.mjs';
 import { expectEqual, expectMatch } from './checks.mjs';
 import { eventually, outcomeOf, runBounded } from './run-bounded.mjs';
 
-const PROGRAMS = ['collector', 'worker', 'producer'];
+const PROGRAMS = ['collector', 'worker', 'producer', 'queue', 'doctor'];
+/** Those that go on until they are told to end. */
+const SERVERS = ['collector', 'worker'];
 /** Prints { path: version } of every package in the image. */
 const LIST_PACKAGES = `
 const { readdirSync, readFileSync, existsSync } = require('node:fs');
@@ -55,11 +57,12 @@ export async function imageChecks(checks, project) {
         expectEqual('binaries', binaries.length, 1);
         await shell(`node -e "require('lmdb').open({ path: '/tmp/try' }).close()"`);
       });
-      if (program === 'worker') {
+      if (program === 'worker' || program === 'doctor') {
         await checks.check('has the binary of SQLite', () =>
           shell(`node -e "new (require('libsql'))(':memory:').close()"`).then(() => undefined),
         );
       }
+      if (!SERVERS.includes(program)) return;
       await checks.check('ends on SIGTERM as the first process of its container', () =>
         endsOnSigterm(image),
       );
@@ -70,7 +73,7 @@ export async function imageChecks(checks, project) {
       await project.run(['up', '-d']);
       await project.healthy({ redis: 1, postgres: 1, collector: 1, worker: 1 });
     });
-    for (const program of ['collector', 'worker']) {
+    for (const program of SERVERS) {
       await checks.check(`${program}: nothing on its root file system can be written`, async () => {
         const script =
           'for folder in / /app /tmp /home/node; do touch $folder/x && echo $folder; done; true';
@@ -135,6 +138,8 @@ function packagesAreLocked(program, found) {
     collector: /^node_modules\/(pg|libsql)$/,
     producer: /^node_modules\/(lmdb|ioredis|pg|libsql|pino)$/,
     worker: /reflection|cli-progress/,
+    queue: /^node_modules\/(pg|libsql)$/,
+    doctor: /reflection/,
   };
   const unused = Object.keys(found).filter((name) => foreign[program]?.test(name));
   expectEqual('packages of other programs', unused, []);

@@ -73,13 +73,35 @@ export async function quickStartChecks(checks, project) {
     const { enqueued } = await allProcessed(project);
     expectEqual('enqueued', enqueued, 11_234);
   });
-  await checks.check(line('exec', 'collector', 'node', 'page.mjs', '/readyz'), async () =>
+  await checks.check(line('run', '--rm', 'queue', 'depth', '--json'), async () => {
+    const { stdout } = await project.run(['run', '--rm', 'queue', 'depth', '--json'], {
+      limitMs: BUILD_LIMIT_MS,
+    });
+    const { total } = JSON.parse(stdout.slice(stdout.lastIndexOf('{"queue"')));
+    expectEqual('enqueued', total.enqueued, 11_234);
+  });
+  await checks.check('the queue command calls itself what was typed', async () => {
+    const { stdout } = await project.run(['run', '--rm', 'queue', '--help']);
+    expectMatch('output', stdout, /Usage: docker-compose run --rm queue COMMAND/);
+  });
+  await checks.check(line('run', '--rm', 'doctor'), async () => {
+    const { stdout } = await project.run(['run', '--rm', 'doctor'], { limitMs: BUILD_LIMIT_MS });
+    expectMatch('output', stdout, /Queue: redis:6379/);
+    expectMatch('output', stdout, /No problem|All is right/);
+  });
+  await checks.check('what an operator runs by hand is not started with the others', async () => {
+    for (const service of ['queue', 'doctor'])
+      expectEqual(service, (await project.containers(service)).length, 0);
+  });
+  await checks.check(line('exec', 'collector', 'node', 'page.mjs', '/readyz'), async () => {
+    const page = await project.exec('collector', 'node', 'page.mjs', '/readyz');
+    const { ready, reason, durability } = JSON.parse(page);
     expectEqual(
       'answer',
-      JSON.parse(await project.exec('collector', 'node', 'page.mjs', '/readyz')),
-      { ready: true, reason: 'ok' },
-    ),
-  );
+      { ready, reason, durability },
+      { ready: true, reason: 'ok', durability: 'disk' },
+    );
+  });
   await checks.check(line('exec', 'worker', 'sh'), async () =>
     expectEqual('output', await project.exec('worker', 'sh', '-c', 'echo here'), 'here'),
   );

@@ -1,6 +1,4 @@
-import { createRequire } from 'node:module';
-import { build } from 'esbuild';
-import { inWorkspace } from '../workspace/paths.mjs';
+import { loadTypeScript } from '../workspace/load-typescript.mjs';
 import { readContract } from './contract.mjs';
 
 /** Which definition each program reads. */
@@ -17,7 +15,7 @@ const PROGRAMS = {
  * error codes and the contract. Read from the sources, so nothing has to be built before.
  */
 export async function readFacts() {
-  const loaded = await load([
+  const loaded = await loadTypeScript([
     `export { describeConfig, ERROR_CODES } from '@event-pipeline/runtime';`,
     `export { OPTIONS } from './apps/producer/src/option-table';`,
     `export { OPTIONS as QUEUE_OPTIONS, COMMANDS } from './apps/queue-cli/src/option-table';`,
@@ -42,27 +40,4 @@ export async function readFacts() {
     errorCodes: ERROR_CODES,
     contract: readContract(),
   };
-}
-
-/** Runs TypeScript lines as if they stood in a file at the root of the workspace. */
-async function load(lines) {
-  const { outputFiles } = await build({
-    stdin: { contents: lines.join('\n'), resolveDir: inWorkspace(), loader: 'ts' },
-    tsconfig: inWorkspace('tsconfig.base.json'),
-    absWorkingDir: inWorkspace(),
-    bundle: true,
-    write: false,
-    format: 'cjs',
-    platform: 'node',
-    packages: 'external',
-    logLevel: 'silent',
-  });
-  const module = { exports: {} };
-  const require = createRequire(inWorkspace('package.json'));
-  new Function('module', 'exports', 'require', outputFiles[0].text)(
-    module,
-    module.exports,
-    require,
-  );
-  return module.exports;
 }

@@ -72,12 +72,12 @@ describe('the command line', () => {
     const args =
       '--count x --rat=3 --mode foo --timeout 0 extra --json=yes --batch-size --seed 1 --seed 2';
     expect(problemsOf([...args.split(' '), '--types'])).toEqual([
-      'unknown option --rat',
-      '--json takes no value',
       '--batch-size needs a value: --batch-size N',
       '--types needs a value: --types LIST',
+      'unknown option --rat; did you mean --rate?',
+      '--json takes no value',
+      '--seed is given twice',
       'unexpected argument "extra"',
-      'unexpected argument "1"',
       '--count: expected a whole number from 1 to 1000000000, got "x"',
       '--mode: expected batch, stream or unary, got "foo"',
       '--timeout: expected a number from 0.1 to 600, got "0"',

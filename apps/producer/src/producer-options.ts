@@ -40,8 +40,10 @@ export function parseOptions(
   collectorAddress: string,
 ): ProducerOptions | 'help' {
   const problems: string[] = [];
-  const { options: given, words } = readCommandLine(args, OPTIONS, problems);
-  for (const word of words) problems.push(`unexpected argument ${shownValue(word)}`);
+  const { options: given, words, doubtful } = readCommandLine(args, OPTIONS, problems);
+  words.forEach((word, place) => {
+    if (!doubtful.has(place)) problems.push(`unexpected argument ${shownValue(word)}`);
+  });
   if (given.has('help')) return 'help';
   const values = new OptionValues(OPTIONS, given, problems);
   const options: ProducerOptions = {

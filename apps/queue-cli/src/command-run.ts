@@ -1,6 +1,7 @@
 import {
   createProgress,
   grouped,
+  textWidth,
   type Progress,
   type SignalWatch,
 } from '@event-pipeline/command-line';
@@ -10,7 +11,7 @@ import { confirm } from './confirm';
 import { formatDepth, readDepth } from './depth';
 import { formatLetterId } from './letter-id';
 import { letterPages, lettersToLookAt, type CallQueue } from './letter-pages';
-import { toJson, viewOf } from './letter-view';
+import { toJson, viewOf, type LetterView } from './letter-view';
 import { MoveTally, formatMove, moveLetters } from './move-letters';
 import { Output } from './output';
 import { patiently } from './patient-calls';
@@ -18,7 +19,7 @@ import type { MoveCommand, QueueCommand } from './queue-cli-options';
 import type { QueueCliStreams } from './run-queue-cli';
 import { untilSignal } from './until-signal';
 import { asNamedByUser } from './user-mistakes';
-import { LETTER_HEAD, letterFacts, letterLine, letterRows } from './show-letters';
+import { LetterTable, letterFacts, letterLine } from './show-letters';
 
 /** One command, carried out on an open queue. Each method resolves to the exit code. */
 export class CommandRun {
@@ -36,6 +37,11 @@ export class CommandRun {
     // A reader of messages that went away is no reason to stop.
     streams.stderr.on('error', () => undefined);
     this.call = (call) => patiently(call, host.clock, signals.first);
+  }
+
+  /** Of what people read on standard output. */
+  private get width(): number {
+    return textWidth(this.streams.stdout);
   }
 
   async execute(command: QueueCommand): Promise<number> {
@@ -76,23 +82,23 @@ export class CommandRun {
   private async depth({ json, partition }: QueueCommand & { name: 'depth' }): Promise<number> {
     const now = this.host.clock.now();
     const report = await readDepth(this.queue, this.queueName, partition, now);
-    await this.stdout.write(json ? `${JSON.stringify(report)}\n` : formatDepth(report));
+    await this.stdout.write(json ? `${JSON.stringify(report)}\n` : formatDepth(report, this.width));
     return EXIT.ok;
   }
 
   private async list({ json, choice }: QueueCommand & { name: 'list' }): Promise<number> {
     const { first } = this.signals;
+    const table = new LetterTable(this.width);
+    const format = json ? letterLine : (view: LetterView) => table.rows(view);
     let shown = 0;
     let seen = 0;
     for await (const { chosen, looked } of letterPages(this.queue, choice, this.call)) {
       if (first.aborted) return this.signals.exitCode;
       seen += looked;
       if (chosen.length === 0) continue;
-      const head = json || shown > 0 ? '' : LETTER_HEAD;
+      const head = json || shown > 0 ? '' : table.head;
       shown += chosen.length;
-      const isRead = await this.stdout.write(
-        head + chosen.map(json ? letterLine : letterRows).join(''),
-      );
+      const isRead = await this.stdout.write(head + chosen.map(format).join(''));
       if (!isRead) return EXIT.ok;
     }
     if (json) return EXIT.ok;

@@ -93,34 +93,55 @@ const ROWS: readonly (readonly [title: string, cell: (depth: Depth) => string])[
   ['expired leases', ({ expiredLeases }) => grouped(expiredLeases)],
 ];
 
-/** Columns that fit side by side in 100 characters, with 13 digits and their separators each. */
-const PARTITIONS_A_BLOCK = 4;
 const TITLE_WIDTH = 14;
+const GAP = 2;
 
-/** A table for people: one column for all, and where there are several one for each partition. */
-export function formatDepth({ queue, durability, partitions, total }: DepthReport): string {
+/**
+ * A table for people: one column for all, and where there are several one for each partition, as many
+ * side by side as there is room for.
+ *
+ * @param width how many characters a line may have
+ */
+export function formatDepth(
+  { queue, durability, partitions, total }: DepthReport,
+  width: number,
+): string {
   const count = partitions.length === 1 ? '1 partition' : `${partitions.length} partitions`;
   const intro = `queue ${queue}: ${count}, durability ${durability}\n`;
-  if (partitions.length === 1) return intro + block([['total', total]]);
-  const named = partitions.map((depth) => [`p${depth.partition}`, depth] as const);
-  let text = intro;
-  for (let from = 0; from < named.length; from += PARTITIONS_A_BLOCK) {
-    const part = named.slice(from, from + PARTITIONS_A_BLOCK);
-    text += `\n${block(from === 0 ? [['total', total], ...part] : part)}`;
+  const all = columnOf('total', total);
+  if (partitions.length === 1) return intro + block([all]);
+  const blocks: Column[][] = [[all]];
+  let left = width - TITLE_WIDTH - GAP - all.width;
+  for (const depth of partitions) {
+    const column = columnOf(`p${depth.partition}`, depth);
+    const hasRoom = GAP + column.width <= left;
+    if (!hasRoom) {
+      blocks.push([]);
+      left = width - TITLE_WIDTH;
+    }
+    blocks.at(-1)?.push(column);
+    left -= GAP + column.width;
   }
-  return text;
+  return intro + blocks.map((columns) => `\n${block(columns)}`).join('');
 }
 
-function block(depths: readonly (readonly [string, Depth])[]): string {
-  const cells = ROWS.map(([title, cell]) => [title, ...depths.map(([, depth]) => cell(depth))]);
-  const rows = [['', ...depths.map(([name]) => name)], ...cells];
-  const widths = depths.map((_, index) =>
-    Math.max(...rows.map((row) => row[index + 1]?.length ?? 0)),
-  );
-  return rows
-    .map(([title = '', ...numbers]) => {
-      const right = numbers.map((number, index) => number.padStart(widths[index] ?? 0));
-      return `${columns([TITLE_WIDTH], [title, ...right])}\n`;
+interface Column {
+  /** The head, then a cell for each of {@link ROWS}. */
+  readonly cells: readonly string[];
+  readonly width: number;
+}
+
+function columnOf(head: string, depth: Depth): Column {
+  const cells = [head, ...ROWS.map(([, cell]) => cell(depth))];
+  return { cells, width: Math.max(...cells.map((text) => text.length)) };
+}
+
+function block(of: readonly Column[]): string {
+  const titles = ['', ...ROWS.map(([title]) => title)];
+  return titles
+    .map((title, row) => {
+      const cells = of.map(({ cells, width }) => (cells[row] ?? '').padStart(width));
+      return `${columns([TITLE_WIDTH], [title, ...cells])}\n`;
     })
     .join('');
 }

@@ -1,4 +1,5 @@
 import {
+  helpParagraph,
   helpRows,
   optionRows,
   type OptionDescription,
@@ -103,7 +104,9 @@ export function helpText(command: string): string {
       [argument === undefined ? words : `${words} ${argument}`, description] as const,
   );
   return [
-    'queue: looks at a queue, and at the events that were given up: its dead letters.',
+    ...helpParagraph(
+      'queue: looks at a queue, and at the events that were given up: its dead letters.',
+    ),
     '',
     `Usage: ${command} COMMAND [options]`,
     '',
@@ -113,14 +116,22 @@ export function helpText(command: string): string {
     'Options:',
     ...optionRows(OPTIONS),
     '',
-    'The queue is the one that QUEUE_URL, QUEUE_NAME, REDIS_HOST and REDIS_PORT name, as for collector',
-    'and worker, which may run meanwhile. That of npm start: QUEUE_URL=embedded:.data/queue',
+    ...helpParagraph(
+      'The queue is the one that QUEUE_URL, QUEUE_NAME, REDIS_HOST and REDIS_PORT name, as for ' +
+        'collector and worker, which may run meanwhile. That of npm start: ' +
+        'QUEUE_URL=embedded:.data/queue',
+    ),
     '',
-    'Filters are combined: a dead letter is taken when all of them fit. A redrive or a purge takes what',
-    'was dead when it began. Ctrl-C stops it between two steps; run again, it goes on with the rest.',
+    ...helpParagraph(
+      'Filters are combined: a dead letter is taken when all of them fit. A redrive or a purge ' +
+        'takes what was dead when it began. Ctrl-C stops it between two steps; run again, it goes ' +
+        'on with the rest.',
+    ),
     '',
-    'Exit code: 0 when it was done, 1 when not (also where a redrive left letters that are no events),',
-    '2 for wrong usage, 128 + its number for a signal: 130 on Ctrl-C.',
+    ...helpParagraph(
+      'Exit code: 0 when it was done, 1 when not (also where a redrive left letters that are no ' +
+        'events), 2 for wrong usage, 128 + its number for a signal: 130 on Ctrl-C.',
+    ),
     '',
   ].join('\n');
 }

@@ -1,7 +1,7 @@
+import type { TextTarget } from '@event-pipeline/command-line';
+
 /** A standard stream of the process, or a test's. */
-export interface OutputStream extends NodeJS.WritableStream {
-  readonly isTTY?: boolean;
-}
+export interface OutputStream extends NodeJS.WritableStream, TextTarget {}
 
 /** Writes and waits until it is written, so that nothing piles up in front of a slow reader. */
 export class Output {

@@ -1,3 +1,5 @@
+import { oneOfThese } from '@event-pipeline/command-line';
+import { DEAD_REASONS } from '@event-pipeline/queue';
 import { PipelineError } from '@event-pipeline/runtime';
 import { COMMANDS, OPTIONS, helpText } from './option-table';
 import { parseCommand, type QueueCommand } from './queue-cli-options';
@@ -81,40 +83,65 @@ describe('the command line', () => {
     },
   );
 
-  it('has every command and option in its help, in 100 columns', () => {
-    const text = helpText('npm run queue --');
+  it('has every command and option in its help, in 80 columns', () => {
+    const text = helpText('docker-compose run --rm queue');
     for (const { words, description } of Object.values(COMMANDS)) {
       expect(text).toContain(`  ${words}`);
       expect(text.replace(/\s+/g, ' ')).toContain(description);
     }
     for (const name of Object.keys(OPTIONS)) expect(text).toContain(`--${name}`);
-    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+    expect(Math.max(...text.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
   it('names what exists for a command or an option that does not', () => {
     const there = 'there are depth, dead list, dead show, dead redrive, dead purge';
     expect(problemsOf('')).toEqual([`no command; ${there}`]);
     expect(problemsOf('dead')).toEqual([`unknown command "dead"; ${there}`]);
-    expect(problemsOf('dead lsit')).toEqual([`unknown command "dead lsit"; ${there}`]);
-    expect(problemsOf('dead show 0/1 --jsn')).toEqual([
-      'unknown option --jsn',
+    expect(problemsOf('kafka topics')).toEqual([`unknown command "kafka topics"; ${there}`]);
+    expect(problemsOf('dead show 0/1 --colour')).toEqual([
+      'unknown option --colour',
       'options of dead show: --json, --help',
     ]);
+  });
+
+  it.each([
+    ['dead lsit', 'unknown command "dead lsit"; did you mean dead list?'],
+    ['deed list --reason nonsense', 'unknown command "deed list"; did you mean dead list?'],
+    ['list', 'unknown command "list"; did you mean dead list?'],
+    ['dead-list --json', 'unknown command "dead-list"; did you mean dead list?'],
+    ['dpeth', 'unknown command "dpeth"; did you mean depth?'],
+    ['prge --yes', 'unknown command "prge"; did you mean dead purge?'],
+    ['dead list --raeson undecodable', 'unknown option --raeson; did you mean --reason?'],
+    ['dead redrive -type mail', 'unknown option -type; did you mean --type?'],
+    ['--jsn depth', 'unknown option --jsn; did you mean --json?'],
+    [
+      'dead list --reason undecodeable',
+      `--reason: expected ${oneOfThese(DEAD_REASONS)}, separated by commas, got "undecodeable"; did you mean undecodable?`,
+    ],
+  ])('names the word that was meant, and nothing that follows from it: %s', (line, problem) => {
+    expect(problemsOf(line).filter((text) => !text.includes('nonsense'))).toEqual([problem]);
+  });
+
+  it.each([
+    ['--older-than 3d --newer-than 2h', 'nothing died both before 3d ago and since 2h ago'],
+    ['--newer-than 60m --older-than 1h', 'nothing died both before 1h ago and since 60m ago'],
+  ])('refuses ages that nothing can have: %s', (ages, problem) => {
+    expect(problemsOf(`dead purge ${ages}`)).toEqual([expect.stringContaining(problem)]);
+    expect(problemsOf('dead purge --older-than 1h --newer-than 61m')).toEqual([]);
   });
 
   it('names every problem at once', () => {
     expect(
       problemsOf(
-        'dead list extra --rson x --yes --dry-run --reason what --older-than 5 ' +
+        'dead list extra --kafka x --yes --dry-run --reason what --older-than 5 ' +
           '--partition 64 --limit 0 --id 5,0/1 --type , --newer-than',
       ),
     ).toEqual([
-      'unknown option --rson',
       '--newer-than needs a value: --newer-than AGE',
+      'unknown option --kafka',
       '--yes does not go with dead list',
       '--dry-run does not go with dead list',
       'unexpected argument "extra"',
-      'unexpected argument "x"',
       expect.stringMatching(/^options of dead list: --partition, .*--json, --help$/),
       '--older-than: expected an age like 90s, 5m, 2h or 3d, got "5"',
       '--partition: expected a whole number from 0 to 63, got "64"',

@@ -1,4 +1,10 @@
-import { OptionValues, oneOfThese, readCommandLine } from '@event-pipeline/command-line';
+import {
+  OptionValues,
+  nearestWord,
+  readCommandLine,
+  suggestion,
+  type CommandLine,
+} from '@event-pipeline/command-line';
 import { DEAD_REASONS } from '@event-pipeline/queue';
 import { PipelineError, shownValue } from '@event-pipeline/runtime';
 import { parseAge } from './age';
@@ -47,14 +53,12 @@ const AGE_FORM = 'an age like 90s, 5m, 2h or 3d';
  */
 export function parseCommand(args: readonly string[], now: number): QueueCommand | 'help' {
   const problems: string[] = [];
-  const { options, words, hasUnknownOptions } = readCommandLine(args, OPTIONS, problems);
+  const line = readCommandLine(args, OPTIONS, problems);
+  const { options, words, hasUnknownOptions } = line;
   if (options.has('help') || words[0] === 'help') return 'help';
-  const { name, rest } = commandOf(words);
+  const { name, rest } = commandOf(line);
   if (name === undefined) {
-    const there = Object.values(COMMANDS).map((command) => command.words);
-    const given =
-      rest.length === 0 ? 'no command' : `unknown command ${shownValue(rest.join(' '))}`;
-    problems.unshift(`${given}; there are ${there.join(', ')}`);
+    problems.unshift(unknownCommand(rest));
   } else {
     for (const option of options.keys()) {
       if (COMMANDS[name].options.includes(option)) continue;
@@ -66,7 +70,7 @@ export function parseCommand(args: readonly string[], now: number): QueueCommand
   }
   if (hasUnknownOptions) problems.push(knownOptions(name));
   const values = new OptionValues(OPTIONS, options, problems);
-  const choice = choiceOf(values, now);
+  const choice = choiceOf(values, now, problems);
   const command =
     name === undefined ? undefined : commandWith(name, rest, values, choice, problems);
   if (problems.length > 0 || command === undefined) {
@@ -99,18 +103,40 @@ function commandWith(
   return { name, json, choice, dryRun, mustBeConfirmed };
 }
 
-/** The command that the words begin with, and the words behind it. */
-function commandOf(words: readonly string[]): {
+/**
+ * The command that the words begin with, and the words behind it, without those that may be the value of
+ * an option that there is not.
+ */
+function commandOf({ words, doubtful }: Pick<CommandLine<OptionName>, 'words' | 'doubtful'>): {
   name: CommandName | undefined;
   rest: readonly string[];
 } {
-  for (const name of Object.keys(COMMANDS) as CommandName[]) {
-    const command = COMMANDS[name].words.split(' ');
-    if (command.every((word, index) => words[index] === word)) {
-      return { name, rest: words.slice(command.length) };
+  const places = words.map((_, place) => place);
+  for (const those of [places, places.filter((place) => !doubtful.has(place))]) {
+    for (const name of Object.keys(COMMANDS) as CommandName[]) {
+      const command = COMMANDS[name].words.split(' ');
+      if (!command.every((word, index) => words[those[index] ?? -1] === word)) continue;
+      const behind = those.slice(command.length).filter((place) => !doubtful.has(place));
+      return { name, rest: behind.flatMap((place) => words[place] ?? []) };
     }
   }
-  return { name: undefined, rest: words };
+  return { name: undefined, rest: words.filter((_, place) => !doubtful.has(place)) };
+}
+
+/** With the command that was probably meant, where one is near: "dead lsit", "list", "dead-list". */
+function unknownCommand(words: readonly string[]): string {
+  const there = Object.values(COMMANDS).map((command) => command.words);
+  const all = `there are ${there.join(', ')}`;
+  const [first = '', second = ''] = words;
+  if (words.length === 0) return `no command; ${all}`;
+  const given = `unknown command ${shownValue(words.join(' '))}`;
+  const last = new Map(there.map((command) => [command.split(' ').at(-1) ?? '', command]));
+  const shortened = nearestWord(first, [...last.keys()]);
+  const nearest =
+    (second === '' ? undefined : nearestWord(`${first} ${second}`, there)) ??
+    (first === 'dead' && second === '' ? undefined : nearestWord(first, there)) ??
+    (shortened && last.get(shortened));
+  return nearest === undefined ? `${given}; ${all}` : `${given}${suggestion(nearest)}`;
 }
 
 function knownOptions(name: CommandName | undefined): string {
@@ -130,18 +156,21 @@ function placeOf(words: readonly string[], problems: string[]): LetterPlace | un
   return place;
 }
 
-function choiceOf(values: Values, now: number): LetterChoice {
+function choiceOf(values: Values, now: number, problems: string[]): LetterChoice {
   const olderThan = ageOf(values, 'older-than');
   const newerThan = ageOf(values, 'newer-than');
   const partition = values.has('partition') ? values.number('partition') : undefined;
   const ids = values.list('id', `ids, ${LETTER_ID_FORM}, separated by commas`, (text) => {
     return parseLetterId(text) !== undefined;
   });
-  const reasons = values.list(
-    'reason',
-    `${oneOfThese(DEAD_REASONS)}, separated by commas`,
-    (text) => DEAD_REASONS.some((reason) => reason === text),
-  );
+  const reasons = values.someOf('reason', DEAD_REASONS);
+  if (olderThan !== undefined && newerThan !== undefined && newerThan <= olderThan) {
+    const [newer, older] = [values.text('newer-than'), values.text('older-than')].map(String);
+    problems.push(
+      `--older-than ${older} and --newer-than ${newer}: nothing died both before ${older} ago and ` +
+        `since ${newer} ago; newer-than must be the longer one`,
+    );
+  }
   return {
     partition,
     places: ids?.map(parseLetterId).filter((place) => place !== undefined),

@@ -62,6 +62,36 @@ describe.each(KINDS)('the queue command on %s', (_, start) => {
   }, 90_000);
 });
 
+describe('a queue that there is not', () => {
+  it('is refused, those that there are, are named, and nothing is written', async () => {
+    const redis = await startRedisServer();
+    const { url } = redis;
+    const keys = async () => [await redis.command('keys', '*')].flat().map(String).sort();
+    const depthOf = (QUEUE_NAME: string) => runCommand(['depth'], { url, env: { QUEUE_NAME } });
+    try {
+      const none = await depthOf('orders');
+      expect(none.stderr).toMatch(/no queue "orders" in Redis at .*, and no other; one is made /);
+      expect(none.code).toBe(2);
+      expect(await keys()).toEqual([]);
+
+      // Collectors that have started, and nothing sent yet: their queues are there, and empty.
+      for (const name of ['orders', 'bills']) {
+        const queue = await openQueue(url, name);
+        await queue.resize(3);
+        await queue.close();
+      }
+      expect(await depthOf('orders')).toMatchObject({ code: 0, stderr: '' });
+      const before = await keys();
+      const misspelt = await depthOf('oders');
+      expect(misspelt.code).toBe(2);
+      expect(misspelt.stderr).toMatch(/no queue "oders" in Redis at .*; there are bills, orders\n/);
+      expect(await keys()).toEqual(before);
+    } finally {
+      await redis.stop();
+    }
+  }, 60_000);
+});
+
 describe('a dead letter that is no event', () => {
   it('is left by a redrive, which moves the others and says which it left: exit code 1', async () => {
     const redis = await startRedisServer();

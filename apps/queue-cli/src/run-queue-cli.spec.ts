@@ -3,7 +3,7 @@ import { expectConserved, take } from '@event-pipeline/queue/testing';
 import type { DepthReport } from './depth';
 import type { LetterJson } from './letter-view';
 import type { MoveReport } from './move-letters';
-import { bury, createQueueFolder, type QueueFolder } from './testing/queue-folder';
+import { bury, createQueueFolder, openQueue, type QueueFolder } from './testing/queue-folder';
 import { runCommand, startCommand } from './testing/run-command';
 
 let folder: QueueFolder;
@@ -69,7 +69,7 @@ describe('queue depth', () => {
     const { stdout } = await run('depth');
     expect(stdout).toMatch(/^queue event_queue: 11 partitions, durability \w+\n/);
     for (let partition = 0; partition < 11; partition++) expect(stdout).toContain(`p${partition}`);
-    expect(stdout).toMatch(/^\+ dead +1 +1 +0 +0 +0$/m);
+    expect(stdout).toMatch(/^\+ dead +1 +1( +0)+$/m);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
   });
 
@@ -322,7 +322,65 @@ describe('a signal', () => {
   });
 });
 
+const widest = (text: string) => Math.max(...text.split('\n').map((line) => line.length));
+
+describe('on a terminal of 80 columns', () => {
+  const shown = async (line: string) => {
+    const { stdout } = await runCommand(line.split(' '), { url: folder.url, columns: 80 });
+    return stdout;
+  };
+
+  it('every line fits, with everything there in full that a person must copy', async () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    await folder.queue.resize(30);
+    await bury(folder.queue, [{ traceparent, error: 'x'.repeat(300), handler: 'h'.repeat(60) }]);
+    for (const line of ['dead list', 'depth', '--help']) {
+      expect(widest(await shown(line))).toBeLessThanOrEqual(80);
+    }
+    const list = await shown('dead list');
+    for (const text of ['0/0 ', traceparent, '00000000-0000-4000-8000-000000000000'])
+      expect(list).toContain(text);
+    const depth = await shown('depth');
+    for (let partition = 0; partition < 30; partition++) expect(depth).toContain(`p${partition}`);
+  });
+
+  it('JSON is as anywhere else', async () => {
+    await bury(folder.queue, [{ error: 'x'.repeat(300) }]);
+    expect(await shown('dead list --json')).toContain('x'.repeat(300));
+  });
+});
+
+describe('the name of the command', () => {
+  it.each([
+    [{ npm_lifecycle_event: 'queue' }, 'npm run queue --'],
+    [{ npm_lifecycle_event: 'npx', npm_command: 'exec' }, 'npx event-queue'],
+    [{ CALLED_AS: 'docker-compose run --rm queue' }, 'docker-compose run --rm queue'],
+  ])('is in usage and hints what was typed: %j', async (env, name) => {
+    const { stdout } = await runCommand(['--help'], { env });
+    expect(stdout).toContain(`Usage: ${name} COMMAND [options]\n`);
+    const { stderr } = await runCommand(['dpeth'], { env });
+    expect(stderr).toBe(
+      'queue: unknown command "dpeth"; did you mean depth?\n' +
+        `queue: Run "${name} --help" to see every command and option.\n`,
+    );
+  });
+});
+
 describe('what goes wrong', () => {
+  it('is a queue that there is not: it is not made, and those that there are, are named', async () => {
+    const { url } = folder;
+    const others = ['a', 'b', 'z'].map((QUEUE_NAME) => openQueue(url, QUEUE_NAME));
+    for (const other of others) await (await other).close();
+    for (const line of ['depth', 'dead list --json', 'dead purge --yes']) {
+      const env = { QUEUE_NAME: 'evnet_queue' };
+      const { code, stdout, stderr } = await runCommand(line.split(' '), { url, env });
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+      expect(stderr).toMatch(
+        /^queue: QUEUE_NAME: there is no queue "evnet_queue" in \/.*; there are a, b, event_queue, z\n/,
+      );
+    }
+  });
+
   it('is a partition that there is not: exit code 2', async () => {
     const { code, stderr } = await run('dead list --partition 7');
     expect(code).toBe(2);

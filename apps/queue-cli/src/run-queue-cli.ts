@@ -1,4 +1,4 @@
-import { SignalWatch, quickstartHint } from '@event-pipeline/command-line';
+import { SignalWatch, quickstartHint, typedCommand } from '@event-pipeline/command-line';
 import { createQueue } from '@event-pipeline/queue/create';
 import {
   EXIT,
@@ -106,9 +106,8 @@ function prepare(
   return { config, command };
 }
 
-/** As the person called it. */
-function commandName({ env, command }: ProgramHost): string {
-  return env['npm_lifecycle_event'] === 'queue' ? 'npm run queue --' : command;
+function commandName(host: ProgramHost): string {
+  return typedCommand(host, { script: 'queue', bin: 'event-queue' });
 }
 
 /** What fails, the command itself says in one line. */

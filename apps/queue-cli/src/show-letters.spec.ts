@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { DeadLetter } from '@event-pipeline/queue';
 import { viewOf } from './letter-view';
-import { LETTER_HEAD, letterFacts, letterLine, letterRows } from './show-letters';
+import { LetterTable, letterFacts, letterLine } from './show-letters';
 import { storedEvent } from './testing/queue-folder';
 
 const letter = (more: Partial<DeadLetter> = {}): DeadLetter => ({
@@ -23,7 +23,8 @@ describe('a dead letter, shown', () => {
   it('has its facts in columns, its event with the trace, and its error', () => {
     const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     const view = viewOf(2, letter({ body: storedEvent(1, { traceparent }) }));
-    expect(`${LETTER_HEAD}${letterRows(view)}`).toBe(
+    const table = new LetterTable(100);
+    expect(table.head + table.rows(view)).toBe(
       [
         'ID                    DIED AT               REASON              TYPE            HANDLER     TRY   CR',
         '  EVENT ID                              TRACEPARENT',
@@ -36,7 +37,29 @@ describe('a dead letter, shown', () => {
     );
   });
 
-  it('fits 100 columns and its own lines, whatever is in it', () => {
+  it('is stacked where the terminal has 80 columns', () => {
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    const view = viewOf(
+      2,
+      letter({ body: storedEvent(1, { traceparent }), error: 'x'.repeat(99) }),
+    );
+    const table = new LetterTable(80);
+    expect(table.head + table.rows(view)).toBe(
+      [
+        'ID                    DIED AT               REASON              TRY   CR',
+        '  EVENT ID                              TYPE                    HANDLER',
+        '  TRACEPARENT',
+        '  ERROR',
+        '2/1700000000000-0     2023-11-14T22:14:20Z  permanent-error     3     1',
+        '  00000000-0000-4000-8000-000000000001  page_view               mail',
+        `  ${traceparent}`,
+        `  ${'x'.repeat(77)}…`,
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('fits its columns and its own lines, whatever is in it', () => {
     const text = fc.oneof(
       fc.string({ unit: 'binary', maxLength: 300 }),
       fc.constantFrom('\u001b[2J', 'a\nb\rc', '\u202e', 'x'.repeat(2_000)),
@@ -51,10 +74,19 @@ describe('a dead letter, shown', () => {
         });
         for (const given of [body, handler]) {
           const view = viewOf(63, letter({ body: given, error, handler, reason }));
-          const rows = letterRows(view);
-          expect(widest(rows)).toBeLessThanOrEqual(100);
-          expect(rows.split('\n')).toHaveLength(4);
-          expect(rows + letterFacts(view)).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+          for (const [width, lines] of [
+            [40, 4],
+            [80, 4],
+            [99, 4],
+            [100, 3],
+            [200, 3],
+          ] as const) {
+            const rows = new LetterTable(width).rows(view);
+            expect(widest(rows)).toBeLessThanOrEqual(width);
+            expect(rows.split('\n')).toHaveLength(lines + 1);
+            expect(rows).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
+          }
+          expect(letterFacts(view)).not.toMatch(/[^\P{Cc}\n]|\u202e/u);
           const line = letterLine(view);
           expect(line.indexOf('\n')).toBe(line.length - 1);
           expect(JSON.parse(line)).toMatchObject({ error, reason, body: given });

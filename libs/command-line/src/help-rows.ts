@@ -1,9 +1,9 @@
 import type { OptionDescription } from './option-description';
 
-/** How wide help texts are. */
-const HELP_WIDTH = 100;
+/** How wide help texts are: they fit the narrowest terminal that is usual. */
+export const HELP_WIDTH = 80;
 
-/** Two columns, indented: names at the left, what they mean at the right, wrapped to 100 columns. */
+/** Two columns, indented: names at the left, what they mean at the right, in {@link HELP_WIDTH}. */
 export function helpRows(rows: readonly (readonly [left: string, right: string])[]): string[] {
   const width = Math.max(...rows.map(([left]) => left.length));
   return rows.flatMap(([left, right]) =>
@@ -11,6 +11,11 @@ export function helpRows(rows: readonly (readonly [left: string, right: string])
       (line, index) => `  ${(index === 0 ? left : '').padEnd(width)}  ${line}`,
     ),
   );
+}
+
+/** A paragraph of a help text, in lines of {@link HELP_WIDTH}. */
+export function helpParagraph(text: string): string[] {
+  return wrapped(text, HELP_WIDTH);
 }
 
 /** The lines that explain options. */
@@ -28,7 +33,7 @@ export function optionRows(options: Readonly<Record<string, OptionDescription>>)
   );
 }
 
-/** The words of the text in lines of at most `width` characters. */
+/** The words of the text in lines of at most `width` characters; a longer word has its own. */
 function wrapped(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';

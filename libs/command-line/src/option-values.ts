@@ -1,4 +1,5 @@
 import { shownValue } from '@event-pipeline/runtime';
+import { nearestWord, suggestion } from './nearest-word';
 import type { OptionTable } from './option-description';
 import type { GivenOptions } from './read-options';
 
@@ -34,7 +35,9 @@ export class OptionValues<Name extends string> {
   oneOf<T extends string>(name: Name, values: readonly T[]): T {
     const text = this.given.get(name) ?? this.table[name].default ?? '';
     const value = values.find((candidate) => candidate === text);
-    if (value === undefined) this.wrong(name, oneOfThese(values), text);
+    if (value === undefined) {
+      this.wrong(name, oneOfThese(values), text, suggestion(nearestWord(text, values)));
+    }
     return value ?? (text as T);
   }
 
@@ -51,9 +54,22 @@ export class OptionValues<Name extends string> {
     return items;
   }
 
+  /** The known words between commas; undefined where the option is not given. */
+  someOf<T extends string>(name: Name, known: readonly T[]): readonly T[] | undefined {
+    const text = this.given.get(name) ?? this.table[name].default;
+    if (text === undefined) return undefined;
+    const items = text.split(',').map((item) => item.trim());
+    const unknown = items.find((item) => known.every((candidate) => candidate !== item));
+    if (unknown !== undefined) {
+      const form = `${oneOfThese(known)}, separated by commas`;
+      this.wrong(name, form, unknown, suggestion(nearestWord(unknown, known)));
+    }
+    return known.filter((candidate) => items.includes(candidate));
+  }
+
   /** Notes that an option's value is not what was expected. */
-  wrong(name: Name, expected: string, got: string): void {
-    this.problems.push(`--${name}: expected ${expected}, got ${shownValue(got)}`);
+  wrong(name: Name, expected: string, got: string, hint = ''): void {
+    this.problems.push(`--${name}: expected ${expected}, got ${shownValue(got)}${hint}`);
   }
 }
 

@@ -11,8 +11,9 @@ const table = {
 
 function read(line: string) {
   const problems: string[] = [];
-  const { options, words } = readCommandLine(line.split(' ').filter(Boolean), table, problems);
-  return { values: new OptionValues(table, options, problems), words, problems };
+  const args = line.split(' ').filter(Boolean);
+  const { options, words, doubtful } = readCommandLine(args, table, problems);
+  return { values: new OptionValues(table, options, problems), words, doubtful, problems };
 }
 
 describe('a command line', () => {
@@ -40,20 +41,55 @@ describe('a command line', () => {
     values.list('names', 'names', Boolean);
     values.number('count');
     expect(problems).toEqual([
-      'unknown option --cuont',
+      '--names needs a value: --names LIST',
+      'unknown option --cuont; did you mean --count?',
       '--fast takes no value',
       '--count is given twice',
-      '--names is given twice',
-      '--names needs a value: --names LIST',
       '--names: expected names, got "a,,"',
     ]);
     expect(read('--count 10').values.number('count')).toBe(10);
   });
 
-  it('is explained in 100 columns', () => {
+  it.each([
+    // The value of what was meant is taken with it.
+    ['--cuont 1 go', ['--cuont; did you mean --count?'], ['go'], []],
+    ['--cuont=1 go', ['--cuont; did you mean --count?'], ['go'], []],
+    ['--fats go', ['--fats; did you mean --fast?'], ['go'], [0]],
+    ['-count 5 go', ['-count; did you mean --count?'], ['go'], []],
+    ['there --what go now', ['--what'], ['there', 'go', 'now'], [1]],
+    ['--what=1 go', ['--what'], ['go'], []],
+    ['-x go', ['-x'], ['go'], [0]],
+  ])('names the option that was meant, once: %s', (line, unknown, words, doubtful) => {
+    const found = read(line);
+    expect(found.problems).toEqual(unknown.map((text) => `unknown option ${text}`));
+    expect(found.words).toEqual(words);
+    expect([...found.doubtful]).toEqual(doubtful);
+  });
+
+  it('takes the next option neither for a value nor for a mistake', () => {
+    const { values, words, problems } = read('go --names --count 5');
+    expect(problems).toEqual(['--names needs a value: --names LIST']);
+    expect(words).toEqual(['go']);
+    expect(values.number('count')).toBe(5);
+  });
+
+  it('names the word that was meant among those that an option takes', () => {
+    const { values, problems } = read('--names rde,green');
+    expect(values.someOf('names', ['red', 'green'])).toEqual(['green']);
+    expect(problems).toEqual([
+      '--names: expected red or green, separated by commas, got "rde"; did you mean red?',
+    ]);
+    expect(read('--names green,red,red').values.someOf('names', ['red', 'green'])).toEqual([
+      'red',
+      'green',
+    ]);
+    expect(read('').values.someOf('names', ['red'])).toBeUndefined();
+  });
+
+  it('is explained in 80 columns', () => {
     const rows = optionRows(table);
     expect(rows[0]).toBe('      --count N     how many (default 3)');
     expect(rows.length).toBeGreaterThan(4);
-    expect(Math.max(...rows.map((row) => row.length))).toBeLessThanOrEqual(100);
+    expect(Math.max(...rows.map((row) => row.length))).toBeLessThanOrEqual(80);
   });
 });

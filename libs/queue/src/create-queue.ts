@@ -16,8 +16,8 @@ export type QueueConfig = Omit<AllOfConfig, 'queueStrict'> &
 
 export interface OpeningOptions {
   /**
-   * Refuses a folder without a queue in it, with CONFIG_INVALID, instead of making one: for programs
-   * that look at a queue that others use. Redis has no such thing: there a new queue is an empty one.
+   * Refuses a queue that nobody has used yet, with CONFIG_INVALID, instead of making it: for programs
+   * that look at a queue that others use. With it, a Redis that is out of reach rejects.
    */
   readonly mustExist?: boolean;
 }
@@ -47,13 +47,21 @@ export async function createQueue(
   if (location.engine === 'embedded') {
     if (mustExist) refuseEmptyFolder(location.path);
     const { openEmbeddedQueue } = await import('./embedded/embedded-queue');
-    const queue = await openEmbeddedQueue({ ...options, path: location.path }, dependencies);
+    const queue = await openEmbeddedQueue(
+      { ...options, path: location.path, mustExist },
+      dependencies,
+    );
     const folder = resolve(location.path);
     dependencies.logger.info({ folder }, `the queue is in the folder ${folder}`);
     return queue;
   }
   const { openRedisQueue } = await import('./redis/redis-queue');
   const commandTimeoutMs = config.redisCommandTimeoutMs;
+  if (mustExist) {
+    const { refuseUnknownQueue } = await import('./redis/queue-presence');
+    const { queueName } = config;
+    await refuseUnknownQueue(location, queueName, commandTimeoutMs, dependencies.logger);
+  }
   return openRedisQueue({ ...options, location, commandTimeoutMs }, dependencies);
 }
 

@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { messageOf, nodeHost } from '@event-pipeline/runtime';
 import { Scratch } from '../harness/scratch';
 import { runSoak } from './run-soak';
-import { parseSoakOptions, SOAK_HELP } from './soak-options';
+import { answerWithoutRun, parseSoakOptions } from './soak-options';
 import { markdownOf } from './soak-report';
 
 const scratch = new Scratch();
@@ -40,11 +41,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 }
 
 async function main(): Promise<number> {
-  const options = parseSoakOptions(process.argv.slice(2), () => randomInt(1, 2 ** 31 - 1));
-  if (options.help) {
-    tell(SOAK_HELP.trimEnd());
-    return 0;
+  const answer = answerWithoutRun(nodeHost);
+  if (answer !== undefined) {
+    await nodeHost.write(answer.stream, answer.text);
+    return answer.exitCode;
   }
+  const options = parseSoakOptions(nodeHost.args, () => randomInt(1, 2 ** 31 - 1));
+  if (options === 'help') return 0;
   const { minutes, seed, engine, store, report: file } = options;
   tell(`Soak for ${minutes} minutes on the ${engine} engine, store ${store}, seed ${seed}.`);
   const report = await runSoak(options, scratch, stop.signal, tell);
@@ -59,8 +62,6 @@ async function main(): Promise<number> {
 }
 
 main().then(end, (error: unknown) => {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${message}\n`);
-  const code = error instanceof Error && 'code' in error && error.code === 'CONFIG_INVALID' ? 2 : 1;
-  return end(code);
+  process.stderr.write(`soak: ${messageOf(error)}\n`);
+  return end(1);
 });

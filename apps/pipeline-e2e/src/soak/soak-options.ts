@@ -1,5 +1,18 @@
-import { parseArgs } from 'node:util';
-import { PipelineError, shownValue } from '@event-pipeline/runtime';
+import {
+  OptionValues,
+  helpParagraph,
+  optionRows,
+  readCommandLine,
+  typedCommand,
+  type OptionDescription,
+} from '@event-pipeline/command-line';
+import {
+  EXIT,
+  PipelineError,
+  escapeUnprintable,
+  shownValue,
+  type ProgramHost,
+} from '@event-pipeline/runtime';
 import type { StoreKind } from '../harness/event-end';
 
 export interface SoakOptions {
@@ -10,83 +23,105 @@ export interface SoakOptions {
   readonly eventsPerSecond: number;
   /** Where the report goes; its ending says whether it is Markdown or JSON. */
   readonly report?: string;
-  readonly help: boolean;
 }
 
-export const MAX_MINUTES = 24 * 60;
-const MAX_EVENTS_PER_SECOND = 5_000;
+const OPTIONS = {
+  minutes: { value: 'N', default: '2', min: 1, max: 24 * 60, description: 'how long' },
+  seed: {
+    value: 'N',
+    min: 1,
+    max: 2 ** 31 - 1,
+    description: 'repeats the random decisions of a run; unset: a new one, which is printed',
+  },
+  engine: {
+    value: 'NAME',
+    default: 'redis',
+    description: 'where the queue is: redis (with appendfsync always) or embedded',
+  },
+  store: {
+    value: 'NAME',
+    description:
+      'where events are stored: postgres, embedded or none; unset: postgres with redis, embedded ' +
+      'with embedded',
+  },
+  rate: { value: 'N', default: '150', min: 1, max: 5_000, description: 'events a second at most' },
+  report: {
+    value: 'FILE',
+    description: 'writes a report there: JSON where the name ends in .json, else Markdown',
+  },
+  help: { short: 'h', description: 'print this text' },
+} as const satisfies Record<string, OptionDescription>;
 
-export const SOAK_HELP = `Kills, stops and cuts the parts of a pipeline at random under load, and then
-checks that every promise held.
+const STORES: readonly StoreKind[] = ['postgres', 'embedded', 'none'];
 
-Usage: npm run soak -- --minutes N [--seed S] [--engine redis|embedded]
-                        [--store postgres|embedded|none] [--rate N] [--report FILE]
-
-  --minutes N    how long; default 2
-  --seed S       repeats the random decisions of a run; default: a new one, which is printed
-  --engine NAME  redis (with appendfsync always) or embedded; default redis
-  --store NAME   postgres, embedded or none; default postgres on Redis, else embedded
-  --rate N       events a second at most; default 150
-  --report FILE  writes a report, as JSON where the name ends in .json, else as Markdown
-  --help         this text
-
-Exit code: 0 every promise held, 1 one did not, 2 wrong arguments, 130 ended by Ctrl-C.
-`;
-
-/** @throws PipelineError CONFIG_INVALID that names every argument that cannot be used. */
-export function parseSoakOptions(args: readonly string[], newSeed: () => number): SoakOptions {
-  const given = parse(args);
-  const problems: string[] = [];
-  const count = (name: 'minutes' | 'seed' | 'rate', byDefault: number, max: number): number => {
-    const text = given[name];
-    if (text === undefined) return byDefault;
-    const value = /^\d{1,10}$/.test(text) ? Number(text) : 0;
-    if (value >= 1 && value <= max) return value;
-    problems.push(`--${name} is ${shownValue(text)}; expected a whole number from 1 to ${max}`);
-    return byDefault;
-  };
-  const oneOf = <T extends string>(name: 'engine' | 'store', names: readonly T[], byDefault: T) => {
-    const text = given[name];
-    const found = names.find((candidate) => candidate === text);
-    if (text === undefined || found !== undefined) return found ?? byDefault;
-    problems.push(`--${name} is ${shownValue(text)}; expected ${names.join(' or ')}`);
-    return byDefault;
-  };
-  const engine = oneOf('engine', ['redis', 'embedded'], 'redis');
-  const options: SoakOptions = {
-    minutes: count('minutes', 2, MAX_MINUTES),
-    seed: count('seed', newSeed(), 2 ** 31 - 1),
-    engine,
-    store: oneOf(
-      'store',
-      ['postgres', 'embedded', 'none'],
-      engine === 'redis' ? 'postgres' : 'embedded',
+/** What `--help` prints. */
+export function soakHelp(command: string): string {
+  return [
+    ...helpParagraph(
+      'soak: kills, stops and cuts the parts of a pipeline at random under load, and checks that ' +
+        'every promise held.',
     ),
-    eventsPerSecond: count('rate', 150, MAX_EVENTS_PER_SECOND),
-    help: given.help === true,
-    ...(given.report !== undefined && { report: given.report }),
+    '',
+    `Usage: ${command} [options]`,
+    '',
+    ...optionRows(OPTIONS),
+    '',
+    ...helpParagraph(
+      'Exit code: 0 when every promise held, 1 when one did not, 2 for wrong usage, 130 on Ctrl-C.',
+    ),
+    '',
+  ].join('\n');
+}
+
+/**
+ * @returns 'help' where that was asked for, whatever else is given
+ * @throws PipelineError CONFIG_INVALID that names every problem, a line each
+ */
+export function parseSoakOptions(
+  args: readonly string[],
+  newSeed: () => number,
+): SoakOptions | 'help' {
+  const problems: string[] = [];
+  const line = readCommandLine(args, OPTIONS, problems);
+  if (line.options.has('help')) return 'help';
+  line.words.forEach((word, place) => {
+    if (!line.doubtful.has(place)) problems.push(`unexpected argument ${shownValue(word)}`);
+  });
+  const values = new OptionValues(OPTIONS, line.options, problems);
+  const engine = values.oneOf('engine', ['redis', 'embedded'] as const);
+  const storeByDefault = engine === 'redis' ? 'postgres' : 'embedded';
+  const report = values.text('report');
+  const options: SoakOptions = {
+    minutes: values.number('minutes'),
+    seed: values.has('seed') ? values.number('seed') : newSeed(),
+    engine,
+    store: values.has('store') ? values.oneOf('store', STORES) : storeByDefault,
+    eventsPerSecond: values.number('rate'),
+    ...(report !== undefined && { report }),
   };
   if (problems.length > 0) throw new PipelineError('CONFIG_INVALID', problems.join('\n'));
   return options;
 }
 
-function parse(args: readonly string[]) {
+/** What is written before the program ends. */
+export interface Answer {
+  readonly stream: 'stdout' | 'stderr';
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+/** For a command line that starts no soak: the help, or every problem; undefined for any other. */
+export function answerWithoutRun(
+  host: Pick<ProgramHost, 'args' | 'env' | 'command'>,
+): Answer | undefined {
+  const command = typedCommand(host, { script: 'soak' });
   try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        minutes: { type: 'string' },
-        seed: { type: 'string' },
-        engine: { type: 'string' },
-        store: { type: 'string' },
-        rate: { type: 'string' },
-        report: { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    }).values;
+    const isHelp = parseSoakOptions(host.args, () => 1) === 'help';
+    return isHelp ? { stream: 'stdout', text: soakHelp(command), exitCode: EXIT.ok } : undefined;
   } catch (error) {
-    const [problem = ''] = (error as Error).message.split(/\. |\n/);
-    const hint = 'npm run soak -- --help lists what there is';
-    throw new PipelineError('CONFIG_INVALID', `${problem}; ${hint}`, { cause: error });
+    const problems = PipelineError.from(error).message.split('\n');
+    const lines = [...problems, `Run "${command} --help" to see every option.`];
+    const text = lines.map((line) => `soak: ${escapeUnprintable(line)}\n`).join('');
+    return { stream: 'stderr', text, exitCode: EXIT.configInvalid };
   }
 }

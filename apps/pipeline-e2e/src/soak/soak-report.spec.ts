@@ -48,13 +48,26 @@ describe('the report of a soak', () => {
     expect(text).toContain('**Every promise held.** 4 faults, 16 checks.');
     expect(text).toMatch(/^\| acknowledged +\| 980 +\|$/m);
     expect(text).toMatch(/^\| kill -9 of Redis +\| 3 +\| 200 ms +\| 300 ms +\|$/m);
+    expect(text).toContain('recognised 2 batches sent again, and took back 3 leases that ran out.');
     expect(text).not.toContain('Broken promises');
+  });
+
+  it('names each promise that was checked, and what its own words mean', () => {
+    const text = markdownOf(REPORT);
+    expect(text).toMatch(/^- no-loss: every event that was acknowledged is found at the end/m);
+    expect(text).toMatch(/^- stored-once: /m);
+    expect(text).not.toMatch(/^- (queued-once|none-dead): /m);
+    expect(markdownOf({ ...REPORT, store: 'none' })).not.toMatch(/^- stored-once: /m);
+    for (const word of ['unknown', 'delivered more than once']) {
+      expect(text).toMatch(new RegExp(`^\\| ${word} `, 'm'));
+      expect(text).toMatch(new RegExp(`\\b${word}: `, 'i'));
+    }
   });
 
   it('is there for a soak that was interrupted and whose pipeline no longer answers', () => {
     const unread = { stored: null, dead: null, duplicateDeliveries: null, queue: null };
     const text = markdownOf({ ...REPORT, ...unread, verdict: 'interrupted' });
-    expect(text).toContain('**Interrupted before the end; nothing is proven.**');
+    expect(text).toContain('**Interrupted before the end, so nothing is proven.**');
     expect(text).toMatch(/^\| enqueued +\| - +\|$/m);
     expect(text).toMatch(/^\| acknowledged +\| 980 +\|$/m);
   });

@@ -1,5 +1,5 @@
 import type { QueueStats } from '@event-pipeline/queue';
-import type { Violation } from '../harness/invariants';
+import type { Invariant, Violation } from '../harness/invariants';
 import type { LedgerCounts } from '../harness/load/ledger';
 
 /** What a soak did and found. */
@@ -52,34 +52,50 @@ export function markdownOf(report: SoakReport): string {
   const { ledger, queue } = report;
   const injected = Object.values(report.faults).reduce((sum, { count }) => sum + count, 0);
   return [
-    `# Soak: ${report.minutes} minutes on the ${report.engine} engine, seed ${report.seed}`,
+    `# Soak: ${counted(report.minutes, 'minute')} on the ${report.engine} engine, seed ${report.seed}`,
     '',
-    `Begun ${report.startedAt}, Node.js ${report.node}. Repeat it with`,
-    `\`npm run soak -- --minutes ${report.minutes} --seed ${report.seed} --engine ${report.engine} --store ${report.store}\`.`,
+    `Started at ${report.startedAt} on Node.js ${report.node}. To repeat it:`,
+    `\`npm run soak -- --minutes ${report.minutes} --seed ${report.seed} --engine ${report.engine} --store ${report.store}\``,
     '',
-    `**${VERDICTS[report.verdict]}** ${injected} faults, ${report.checks} checks.`,
+    `**${VERDICTS[report.verdict]}** ${counted(injected, 'fault')}, ${counted(report.checks, 'check')}.`,
+    '',
+    '## What was checked',
+    '',
+    'At each check the load is stopped, every event is answered, the queue is empty. Then:',
+    '',
+    ...promisesOf(report).map(([name, promise]) => `- ${name}: ${promise}.`),
     '',
     '## Events',
     '',
     ...table(
-      ['What', 'Events'],
+      ['What became of them', 'Events'],
       [
         ['sent', ledger.sent],
         ['acknowledged', ledger.acknowledged],
         ['refused for good, as they should be', ledger.refused],
-        ['unknown: given up without an answer', ledger.unknown],
+        ['unknown', ledger.unknown],
         ['without an answer at the end', ledger.open],
-        ['sent again under their batch id', report.resent],
-        ['sent again without one', report.resentWithoutId],
+        ['sent again with their batch id', report.resent],
+        ['sent again without a batch id', report.resentWithoutId],
         ['enqueued', queue?.enqueued ?? '-'],
-        ['batches recognised as duplicates', queue?.duplicateBatches ?? '-'],
-        ['leases that ran out', queue?.expiredLeases ?? '-'],
-        ['delivered to handlers more than once', report.duplicateDeliveries ?? '-'],
-        ['found at the end, different ones', report.stored ?? '-'],
+        ['delivered more than once', report.duplicateDeliveries ?? '-'],
+        ['different events found at the end', report.stored ?? '-'],
         ['dead letters', report.dead ?? '-'],
       ],
     ),
     '',
+    'Unknown: the producer gave up on the event without an answer, so it may have been enqueued or not; no',
+    'promise covers it, except that it is not changed and not stored twice. Delivered more than once: how',
+    'often a handler was given an event again, after a worker had lost its lease or its connection, or since a',
+    'producer without a batch id had sent it twice. The pipeline promises at least once, and the store keeps',
+    'each event once.',
+    '',
+    ...(queue === null
+      ? []
+      : [
+          `The queue recognised ${counted(queue.duplicateBatches, 'batch')} sent again, and took back ${counted(queue.expiredLeases, 'lease')} that ran out.`,
+          '',
+        ]),
     '## Faults',
     '',
     'Recovery is the time from the end of a fault until an event was acknowledged and one processed.',
@@ -110,10 +126,39 @@ export function markdownOf(report: SoakReport): string {
   ].join('\n');
 }
 
+/** What {@link findViolations} holds to, said for people. */
+const PROMISES: Readonly<Record<Invariant, string>> = {
+  'no-loss':
+    'every event that was acknowledged is found at the end, stored (with no store: handled) or as a dead letter',
+  'refused-stays-out': 'no event that was refused for good is found',
+  'nothing-invented': 'every event that is found was sent',
+  'stored-once': 'no event is stored twice',
+  'stored-as-sent': 'every event that is found says what it said when it was sent',
+  'queued-once': 'no event was enqueued twice',
+  'all-answered': 'every event got an answer, or its producer gave up on it',
+  answers: 'the collector gave no answer that contradicts the contract',
+  'none-dead': 'no event became a dead letter',
+  conserved:
+    'the counters of the queue add up: what was enqueued is processed, dead, purged or held',
+  'no-backlog': 'nothing is left pending, leased or delayed',
+};
+
+/** Those that hold for this run. */
+function promisesOf({ store }: SoakReport): readonly (readonly [string, string])[] {
+  // Single events are sent again without a batch id, and handlers may fail for good.
+  const others = ['queued-once', 'none-dead', ...(store === 'none' ? ['stored-once'] : [])];
+  return Object.entries(PROMISES).filter(([name]) => !others.includes(name));
+}
+
+function counted(count: number, what: string): string {
+  const plural = what.endsWith('ch') ? `${what}es` : `${what}s`;
+  return `${count} ${count === 1 ? what : plural}`;
+}
+
 const VERDICTS = {
   held: 'Every promise held.',
   broken: 'A promise was broken.',
-  interrupted: 'Interrupted before the end; nothing is proven.',
+  interrupted: 'Interrupted before the end, so nothing is proven.',
 } as const;
 
 function section(title: string, lines: readonly string[]): string[] {

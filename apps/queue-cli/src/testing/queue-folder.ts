@@ -30,8 +30,8 @@ export async function createQueueFolder(partitions = 1): Promise<QueueFolder> {
   };
 }
 
-export function openQueue(url: string): Promise<Queue> {
-  const config = loadConfig(defineConfig(queueConfigFields), { QUEUE_URL: url });
+export function openQueue(url: string, name = 'event_queue'): Promise<Queue> {
+  const config = loadConfig(defineConfig(queueConfigFields), { QUEUE_URL: url, QUEUE_NAME: name });
   const { logger } = createLogSink();
   return createQueue(config, { clock: systemClock, random: systemRandom, logger });
 }

@@ -18,6 +18,8 @@ export interface CommandOptions {
   readonly env?: NodeJS.ProcessEnv;
   /** Whether standard input and standard error are a terminal. */
   readonly terminal?: boolean;
+  /** Standard output is a terminal of this width. */
+  readonly columns?: number;
   /** Called with each piece of standard output. */
   readonly onOutput?: (text: string) => void;
 }
@@ -25,10 +27,11 @@ export interface CommandOptions {
 /** Runs the whole command in this process, with streams and an exit of its own. */
 export function startCommand(
   args: readonly string[],
-  { url, env = {}, terminal = false, onOutput }: CommandOptions = {},
+  { url, env = {}, terminal = false, columns, onOutput }: CommandOptions = {},
 ): RunningCommand {
   const written = { stdout: '', stderr: '' };
-  const [stdin, stdout, stderr] = [stream(terminal), stream(false), stream(terminal)];
+  const [stdin, stderr] = [stream(terminal), stream(terminal)];
+  const stdout = Object.assign(stream(columns !== undefined), columns !== undefined && { columns });
   stdout.on('data', (chunk: Buffer) => {
     written.stdout += chunk.toString();
     onOutput?.(chunk.toString());

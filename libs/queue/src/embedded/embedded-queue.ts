@@ -35,7 +35,7 @@ import { extendLease, releaseLease } from './give-back';
 import { NoRoomError } from './lmdb-errors';
 import { heldBy, lookForEvents, needsUpkeep, readStats } from './partition-reads';
 import { PartitionRecords, type LeaseRecord } from './partition-records';
-import { checkQueueName } from './queue-record';
+import { checkQueueName, refuseUnknownQueue } from './queue-record';
 import { findNothing, receiveEvents, toLease, type HandedOut } from './receive-events';
 import { reclaimLeases } from './reclaim-leases';
 import { settleLease } from './settle-lease';
@@ -52,6 +52,8 @@ export interface EmbeddedQueueOptions {
   readonly mapSizeBytes?: number;
   /** Refuses to enqueue where the folder is on no disk, with QUEUE_NOT_DURABLE. */
   readonly strict?: boolean;
+  /** Refuses a name that no queue in the folder has, with CONFIG_INVALID, instead of making one. */
+  readonly mustExist?: boolean;
 }
 
 export interface EmbeddedQueueDependencies {
@@ -76,6 +78,8 @@ export async function openEmbeddedQueue(
   const environment = Environment.open({ path, mapSizeBytes }, dependencies);
   try {
     checkQueueName(name);
+    if (options.mustExist === true)
+      environment.read(() => refuseUnknownQueue(environment.db, options));
     const partitions = await EmbeddedPartitions.open(environment, name, dependencies.clock);
     await environment.disk.look();
     logGuarantee(guaranteeOf(environment.disk, path), dependencies.logger);

@@ -1,5 +1,7 @@
+import { resolve } from 'node:path';
 import { PipelineError } from '@event-pipeline/runtime';
 import type { Key, RootDatabase } from 'lmdb';
+import { NAMED_QUEUES, noSuchQueue } from '../no-such-queue';
 import { BATCH_ID_WINDOW_MS } from '../queue';
 import type { PartitionEra, Partitioning } from '../partitioning';
 import { FORMAT, queueKey } from './layout';
@@ -53,6 +55,37 @@ export function readQueueRecord(
     throw new PipelineError('QUEUE_CORRUPT', `the record of queue "${name}" is damaged`);
   }
   return record;
+}
+
+/**
+ * Within a read.
+ *
+ * @throws PipelineError CONFIG_INVALID that names the queues that are there
+ */
+export function refuseUnknownQueue(
+  db: RootDatabase<Buffer, Key>,
+  { name, path }: { readonly name: string; readonly path: string },
+): void {
+  if (readQueueRecord(db, name) === undefined)
+    throw noSuchQueue(name, resolve(path), queueNames(db));
+}
+
+/** The queues of the folder, as many as are ever named: each found by one look, past what it holds. */
+function queueNames(db: RootDatabase<Buffer, Key>): string[] {
+  const names: string[] = [];
+  let name = queueBehind(db, []);
+  while (name !== undefined && names.length <= NAMED_QUEUES) {
+    names.push(name);
+    // The record is the last of what a queue has: numbers sort before texts.
+    name = queueBehind(db, [name, 'queue', 0]);
+  }
+  return names;
+}
+
+function queueBehind(db: RootDatabase<Buffer, Key>, start: Key): string | undefined {
+  const [key] = [...db.getKeys({ start, limit: 1 })];
+  const name = Array.isArray(key) ? key[0] : undefined;
+  return typeof name === 'string' ? name : undefined;
 }
 
 /** The partitions as the record has them at the time `now`. */

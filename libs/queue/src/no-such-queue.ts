@@ -1,0 +1,27 @@
+import { PipelineError } from '@event-pipeline/runtime';
+
+/** Of the queues that there are, so many are named. */
+export const NAMED_QUEUES = 10;
+
+/**
+ * The error for a look at a queue that there is not.
+ *
+ * @param others the queues that are there; undefined where nobody knows
+ */
+export function noSuchQueue(
+  name: string,
+  place: string,
+  others: readonly string[] | undefined,
+): PipelineError {
+  const problem = `QUEUE_NAME: there is no queue "${name}" in ${place}`;
+  return new PipelineError('CONFIG_INVALID', `${problem}${whatThereIs(others)}`);
+}
+
+function whatThereIs(others: readonly string[] | undefined): string {
+  if (others === undefined) return '';
+  const [first] = others;
+  if (first === undefined) return ', and no other; one is made when a collector or a worker starts';
+  if (others.length === 1) return `; there is ${first}`;
+  const more = others.length > NAMED_QUEUES ? ', and others' : '';
+  return `; there are ${others.slice(0, NAMED_QUEUES).join(', ')}${more}`;
+}

@@ -26,7 +26,7 @@ import type {
 import type { Partitioning } from '../partitioning';
 import type { QueueObserver } from '../queue-observer';
 import { checkLeaseMs, checkOutcomes, checkReclaim } from './check-embedded';
-import type { DiskRoom } from './disk-room';
+import { guaranteeOf, logGuarantee, notOnDisk } from './disk-guarantee';
 import { EmbeddedDeadLetters } from './embedded-dead-letters';
 import { EmbeddedPartitions } from './embedded-partitions';
 import { enqueueBatches, measure, pack } from './enqueue-batches';
@@ -69,6 +69,9 @@ const LEASE_ID = /^[0-9a-f-]{36}$/;
 /**
  * Opens the queue in a folder, which several processes of one machine may share. CONFIG_INVALID, in
  * one line, when the folder cannot be used; QUEUE_CORRUPT when it holds something else.
+ *
+ * One queue a folder and process: two that open new files at once, after the old ones were lost, can
+ * block each other for ever within lmdb 3.5.6.
  */
 export async function openEmbeddedQueue(
   options: EmbeddedQueueOptions,
@@ -301,27 +304,6 @@ class EmbeddedQueue implements Queue {
     if (lease === undefined) watch.foundNothing(wakeups);
     else watch.foundSomething();
   }
-}
-
-function guaranteeOf({ isInMemory }: DiskRoom, path: string): QueueHealth {
-  return {
-    durability: isInMemory ? 'memory' : 'disk',
-    detail: isInMemory
-      ? `embedded in "${path}", which is on a file system in memory`
-      : `embedded in "${path}", every transaction flushed to disk`,
-  };
-}
-
-function notOnDisk(path: string): PipelineError {
-  return new PipelineError(
-    'QUEUE_NOT_DURABLE',
-    `"${path}" is on a file system in memory, and QUEUE_STRICT wants a disk: name a folder on one in QUEUE_URL`,
-  );
-}
-
-function logGuarantee(guarantee: QueueHealth, logger: Logger): void {
-  if (guarantee.durability === 'disk') logger.info(guarantee, 'acknowledged events are on disk');
-  else logger.warn(guarantee, 'acknowledged events are lost when the machine stops');
 }
 
 function refuseAll(batches: readonly EnqueueBatch[]): EnqueueResult[] {

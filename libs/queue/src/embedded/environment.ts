@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PipelineError, flushFolder, type Clock } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { ABORT, open, type Key, type RootDatabase } from 'lmdb';
+import { commitReason } from './commit-reason';
 import { DiskRoom } from './disk-room';
 import { guardExit } from './exit-guard';
 import { DATA_FILE, checkFolder, unusableFolder } from './folder-check';
@@ -24,8 +25,6 @@ const TRANSACTION_TIMEOUT_MS = 10_000;
 /** Transactions that may be under way at once; more means that the lock is stuck. */
 const MAX_TRANSACTIONS = 512;
 const CLOSE_TIMEOUT_MS = 5_000;
-/** lmdb rejects the reason of a failed commit right after the commit; this only bounds the wait. */
-const REASON_TIMEOUT_MS = 1_000;
 /** Given to abort(), which without a reason makes an exception, stack and all, for every call. */
 const DONE = 'done';
 const SMALLEST_MAP_BYTES = 2 ** 20;
@@ -112,7 +111,7 @@ export class Environment {
         return result;
       })
       .catch(async (error: unknown) => {
-        throw await this.reasonOf(error);
+        throw await commitReason(error, this.dependencies.clock);
       })
       .finally(() => {
         this.underWay.delete(committed);
@@ -226,23 +225,6 @@ export class Environment {
       this.dependencies.logger.warn({ path: this.options.path }, 'the disk of the queue is full');
     }
     return explained;
-  }
-
-  /**
-   * The reason of a failed commit. lmdb 3.5.6 rejects the transaction with "Commit failed" and puts
-   * the reason in a second promise, `commitError`, which it rejects a moment later. Nobody else
-   * knows that promise: not attended to here, and at once, it would be an unhandled rejection and
-   * end the process.
-   */
-  private async reasonOf(error: unknown): Promise<unknown> {
-    if (typeof error !== 'object' || error === null || !('commitError' in error)) return error;
-    const reason = Promise.resolve(error.commitError).then(
-      () => error,
-      (why: unknown) => why,
-    );
-    const limit = new AbortController();
-    const late = this.dependencies.clock.sleep(REASON_TIMEOUT_MS, limit.signal).then(() => error);
-    return Promise.race([reason, late]).finally(() => limit.abort(DONE));
   }
 }
 

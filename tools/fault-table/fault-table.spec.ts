@@ -21,7 +21,7 @@ const rows = faultRows(text);
 const ROWS = [
   ...Array.from({ length: 66 }, (_, n) => String(n + 1)),
   '38a',
-  ...['60a', '60b', '60c', '60d', '60e'],
+  ...['60a', '60b', '60c', '60d', '60e', '63a'],
 ];
 
 /** The other tables of the document, which a test of the collector holds to its code. */

@@ -162,7 +162,7 @@ export const METRICS = {
     name: 'pipeline_queue_data_lost_total',
     type: 'counter',
     from: 'process',
-    help: 'How often this process saw a queue server come back without the data of the queue.',
+    help: 'How often this process saw the queue without its data: a server that came back, files that were lost.',
     labels: [],
   },
   leasesLost: {

@@ -7,7 +7,6 @@ import type {
   DeadLetters,
   LetterOutcome,
 } from '../dead-letters';
-import type { Environment } from './environment';
 import { purgeLetters, redriveLetters } from './move-dead-letters';
 import {
   numbersOf,
@@ -15,6 +14,7 @@ import {
   type DeadLetterRecord,
   type PartitionRecords,
 } from './partition-records';
+import type { QueueFolder } from './queue-folder';
 
 /** The number of a letter; up to here every number is exact. */
 const LETTER_ID = /^(?:0|[1-9]\d{0,14})$/;
@@ -22,7 +22,7 @@ const LETTER_ID = /^(?:0|[1-9]\d{0,14})$/;
 /** The dead letters in LMDB. The id of a letter is its number; numbers rise and are never used again. */
 export class EmbeddedDeadLetters implements DeadLetters {
   constructor(
-    private readonly environment: Environment,
+    private readonly folder: QueueFolder,
     /** The records of a partition for one transaction or one read; refuses one that is none. */
     private readonly recordsOf: (partition: number) => PartitionRecords,
   ) {}
@@ -30,19 +30,19 @@ export class EmbeddedDeadLetters implements DeadLetters {
   async list(partition: number, request: DeadLetterPageRequest): Promise<DeadLetterPage> {
     const records = this.recordsOf(partition);
     checkLetterPage(request, LETTER_ID);
-    return nextTurn(this.environment.read(() => readPage(records, request)));
+    return nextTurn(this.folder.read(() => readPage(records, request)));
   }
 
   async get(partition: number, id: string): Promise<DeadLetter | undefined> {
     const records = this.recordsOf(partition);
     checkLetterIds([id], LETTER_ID);
-    const letter = this.environment.read(() => records.deadLetter(Number(id)));
+    const letter = this.folder.read(() => records.deadLetter(Number(id)));
     return nextTurn(letter && toDeadLetter(Number(id), letter));
   }
 
   async newest(partition: number): Promise<string | undefined> {
     const records = this.recordsOf(partition);
-    const entry = this.environment.read(() => records.last('dead'));
+    const entry = this.folder.read(() => records.last('dead'));
     return nextTurn(entry && String(numbersOf(entry)[0]));
   }
 
@@ -62,7 +62,7 @@ export class EmbeddedDeadLetters implements DeadLetters {
     const records = this.recordsOf(partition);
     checkLetterIds(ids, LETTER_ID);
     if (ids.length === 0) return [];
-    return this.environment.transact(() => step(records, ids.map(Number)));
+    return this.folder.transact(() => step(records, ids.map(Number)));
   }
 }
 

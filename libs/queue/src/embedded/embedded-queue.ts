@@ -24,17 +24,18 @@ import type {
   SettleException,
 } from '../queue';
 import type { Partitioning } from '../partitioning';
+import type { QueueObserver } from '../queue-observer';
 import { checkLeaseMs, checkOutcomes, checkReclaim } from './check-embedded';
-import type { DiskRoom } from './disk-room';
+import { guaranteeOf, logGuarantee, notOnDisk } from './disk-guarantee';
 import { EmbeddedDeadLetters } from './embedded-dead-letters';
 import { EmbeddedPartitions } from './embedded-partitions';
 import { enqueueBatches, measure, pack } from './enqueue-batches';
-import { Environment } from './environment';
 import { EventWatch } from './event-watch';
 import { extendLease, releaseLease } from './give-back';
 import { NoRoomError } from './lmdb-errors';
 import { heldBy, lookForEvents, needsUpkeep, readStats } from './partition-reads';
 import { PartitionRecords, type LeaseRecord } from './partition-records';
+import { QueueFolder } from './queue-folder';
 import { checkQueueName, refuseUnknownQueue } from './queue-record';
 import { findNothing, receiveEvents, toLease, type HandedOut } from './receive-events';
 import { reclaimLeases } from './reclaim-leases';
@@ -60,6 +61,7 @@ export interface EmbeddedQueueDependencies {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
+  readonly observer?: QueueObserver;
 }
 
 const DEFAULT_MAP_SIZE_BYTES = 16 * 2 ** 30;
@@ -69,23 +71,28 @@ const LEASE_ID = /^[0-9a-f-]{36}$/;
 /**
  * Opens the queue in a folder, which several processes of one machine may share. CONFIG_INVALID, in
  * one line, when the folder cannot be used; QUEUE_CORRUPT when it holds something else.
+ *
+ * One queue a folder and process: two that open new files at once, after the old ones were lost, can
+ * block each other for ever within lmdb 3.5.6.
  */
 export async function openEmbeddedQueue(
   options: EmbeddedQueueOptions,
   dependencies: EmbeddedQueueDependencies,
 ): Promise<Queue> {
   const { path, name, mapSizeBytes = DEFAULT_MAP_SIZE_BYTES } = options;
-  const environment = Environment.open({ path, mapSizeBytes }, dependencies);
+  const folder = QueueFolder.open({ path, mapSizeBytes }, dependencies);
   try {
     checkQueueName(name);
-    if (options.mustExist === true)
-      environment.read(() => refuseUnknownQueue(environment.db, options));
-    const partitions = await EmbeddedPartitions.open(environment, name, dependencies.clock);
-    await environment.disk.look();
-    logGuarantee(guaranteeOf(environment.disk, path), dependencies.logger);
-    return new EmbeddedQueue(environment, options, dependencies, partitions);
+    if (options.mustExist === true) {
+      folder.read(() => refuseUnknownQueue(folder.db, options));
+    }
+    const partitions = await EmbeddedPartitions.open(folder, name, dependencies.clock);
+    await folder.disk.look();
+    logGuarantee(guaranteeOf(folder.disk, path), dependencies.logger);
+    folder.watch((environment) => partitions.carryOver(environment));
+    return new EmbeddedQueue(folder, options, dependencies, partitions);
   } catch (error) {
-    await environment.close();
+    await folder.close();
     throw error;
   }
 }
@@ -102,12 +109,12 @@ class EmbeddedQueue implements Queue {
   private readonly watches = new Map<number, EventWatch>();
 
   constructor(
-    private readonly environment: Environment,
+    private readonly folder: QueueFolder,
     private readonly options: EmbeddedQueueOptions,
     private readonly dependencies: EmbeddedQueueDependencies,
     private readonly partitions: EmbeddedPartitions,
   ) {
-    this.deadLetters = new EmbeddedDeadLetters(environment, (partition) => {
+    this.deadLetters = new EmbeddedDeadLetters(folder, (partition) => {
       this.checkPartition(partition);
       return this.records(partition);
     });
@@ -133,21 +140,21 @@ class EmbeddedQueue implements Queue {
     this.checkPartition(partition);
     checkBatches(batches);
     if (batches.length === 0) return [];
-    const { disk } = this.environment;
+    const { disk } = this.folder;
     disk.refresh();
     if (this.options.strict === true && disk.isInMemory) throw notOnDisk(this.options.path);
     if (disk.isTight) return refuseAll(batches);
     const measured = batches.map(measure);
     const packed = pack(measured);
     try {
-      return await this.environment.transact(() => {
+      return await this.folder.transact(() => {
         const { count, generation } = this.partitions.committed();
         return enqueueBatches(this.records(partition), measured, packed, {
           now: this.now(),
           generation: partition < count ? generation : undefined,
           limits: this.options.limits,
           heldElsewhere: heldBy(this.others(partition, count)),
-          room: this.environment.intakeRoom(),
+          room: this.folder.intakeRoom(),
         });
       });
     } catch (error) {
@@ -161,7 +168,7 @@ class EmbeddedQueue implements Queue {
     this.checkPartition(partition);
     checkBatchIds(batchIds);
     const now = this.now();
-    const known = this.environment.read(() => {
+    const known = this.folder.read(() => {
       const records = this.records(partition);
       return batchIds.map((id) => (records.batch(id)?.expiresAt ?? -Infinity) > now);
     });
@@ -172,10 +179,7 @@ class EmbeddedQueue implements Queue {
     const { partition, leaseId, isolated } = request;
     this.checkPartition(partition);
     checkReceive(request);
-    const records = this.records(partition);
-    const handedOut =
-      (await this.findNothing(request)) ??
-      (await this.environment.transact(() => receiveEvents(records, request, this.now())));
+    const [records, handedOut] = await this.receiveFrom(request);
     if (isolated === 'skip') this.noteReceived(partition, handedOut);
     const { lease, isolatedWaiting, nextDueMs } = handedOut;
     return {
@@ -208,38 +212,37 @@ class EmbeddedQueue implements Queue {
     this.checkPartition(partition);
     checkReclaim(limits);
     // Most often nothing has expired: a look costs no one the write lock.
-    const isDue = this.environment.read(() => needsUpkeep(this.records(partition), this.now()));
+    const isDue = this.folder.read(() => needsUpkeep(this.records(partition), this.now()));
     if (!isDue) return nextTurn({ leases: 0, events: 0, dead: 0 });
-    return this.environment.transact(() =>
-      reclaimLeases(this.records(partition), limits, this.now()),
-    );
+    return this.folder.transact(() => reclaimLeases(this.records(partition), limits, this.now()));
   }
 
   async waitForEvents(partition: number, maxWaitMs: number, signal: AbortSignal): Promise<void> {
     this.checkPartition(partition);
-    await this.watchOf(partition).wait(maxWaitMs, signal, () => this.environment.isClosed);
+    await this.watchOf(partition).wait(maxWaitMs, signal, () => this.folder.isClosed);
     await nextTurn();
   }
 
   async stats(partition: number): Promise<QueueStats> {
     this.checkPartition(partition);
-    return nextTurn(this.environment.read(() => readStats(this.records(partition))));
+    return nextTurn(this.folder.read(() => readStats(this.records(partition))));
   }
 
   async health(): Promise<QueueHealth> {
     const { path } = this.options;
-    const { disk, isStuck, isClosed } = this.environment;
+    const { disk, isStuck, isClosed } = this.folder;
     const unavailable = (why: string) => new PipelineError('QUEUE_UNAVAILABLE', why);
     if (isClosed) throw unavailable('the queue is closed');
     if (isStuck) throw unavailable('the embedded queue does not answer: its lock is held');
+    this.folder.checkPlace();
     await disk.look();
     if (disk.isTight) throw unavailable(`the disk of the folder "${path}" is full`);
-    this.environment.read(() => this.records(0).state());
+    this.folder.read(() => this.records(0).state());
     return guaranteeOf(disk, path);
   }
 
   close(): Promise<void> {
-    return this.environment.close();
+    return this.folder.close();
   }
 
   private now(): number {
@@ -248,7 +251,7 @@ class EmbeddedQueue implements Queue {
 
   /** The records of a partition for one transaction or one read. */
   private records(partition: number): PartitionRecords {
-    return new PartitionRecords(this.environment.db, this.options.name, partition);
+    return new PartitionRecords(this.folder.db, this.options.name, partition);
   }
 
   private withLease<T>(
@@ -256,7 +259,7 @@ class EmbeddedQueue implements Queue {
     work: (records: PartitionRecords, lease: LeaseRecord) => T,
   ): Promise<T> {
     this.checkPartition(partition);
-    return this.environment.transact(() => {
+    return this.folder.transact(() => {
       const records = this.records(partition);
       const lease = LEASE_ID.test(id) ? records.lease(id) : undefined;
       if (lease === undefined) {
@@ -269,12 +272,15 @@ class EmbeddedQueue implements Queue {
     });
   }
 
-  private async findNothing(request: ReceiveRequest): Promise<HandedOut | undefined> {
-    const found = this.environment.read(() =>
-      findNothing(this.records(request.partition), request, this.now()),
-    );
-    if (found !== undefined) await nextTurn();
-    return found;
+  /** With the records it was read from, which know the chunks of a lease. */
+  private async receiveFrom(request: ReceiveRequest): Promise<[PartitionRecords, HandedOut]> {
+    const records = () => this.records(request.partition);
+    const nothing = this.folder.read(() => findNothing(records(), request, this.now()));
+    if (nothing !== undefined) return nextTurn([records(), nothing]);
+    return this.folder.transact(() => {
+      const read = records();
+      return [read, receiveEvents(read, request, this.now())];
+    });
   }
 
   private checkPartition(partition: number): void {
@@ -290,7 +296,7 @@ class EmbeddedQueue implements Queue {
     let watch = this.watches.get(partition);
     if (watch === undefined) {
       watch = new EventWatch(
-        () => this.environment.read(() => lookForEvents(this.records(partition), this.now())),
+        () => this.folder.read(() => lookForEvents(this.records(partition), this.now())),
         this.dependencies.clock,
       );
       this.watches.set(partition, watch);
@@ -303,27 +309,6 @@ class EmbeddedQueue implements Queue {
     if (lease === undefined) watch.foundNothing(wakeups);
     else watch.foundSomething();
   }
-}
-
-function guaranteeOf({ isInMemory }: DiskRoom, path: string): QueueHealth {
-  return {
-    durability: isInMemory ? 'memory' : 'disk',
-    detail: isInMemory
-      ? `embedded in "${path}", which is on a file system in memory`
-      : `embedded in "${path}", every transaction flushed to disk`,
-  };
-}
-
-function notOnDisk(path: string): PipelineError {
-  return new PipelineError(
-    'QUEUE_NOT_DURABLE',
-    `"${path}" is on a file system in memory, and QUEUE_STRICT wants a disk: name a folder on one in QUEUE_URL`,
-  );
-}
-
-function logGuarantee(guarantee: QueueHealth, logger: Logger): void {
-  if (guarantee.durability === 'disk') logger.info(guarantee, 'acknowledged events are on disk');
-  else logger.warn(guarantee, 'acknowledged events are lost when the machine stops');
 }
 
 function refuseAll(batches: readonly EnqueueBatch[]): EnqueueResult[] {

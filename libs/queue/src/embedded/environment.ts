@@ -1,11 +1,14 @@
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { PipelineError, flushFolder, type Clock } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import { ABORT, open, type Key, type RootDatabase } from 'lmdb';
+import { commitReason } from './commit-reason';
 import { DiskRoom } from './disk-room';
 import { guardExit } from './exit-guard';
-import { checkFolder, unusableFolder } from './folder-check';
-import { NoRoomError, isFatal, toPipelineError } from './lmdb-errors';
+import { DATA_FILE, checkFolder, unusableFolder } from './folder-check';
+import { FolderPlace } from './folder-place';
+import { LostFileError, NoRoomError, isFatal, toPipelineError } from './lmdb-errors';
 
 export interface EnvironmentOptions {
   readonly path: string;
@@ -22,8 +25,6 @@ const TRANSACTION_TIMEOUT_MS = 10_000;
 /** Transactions that may be under way at once; more means that the lock is stuck. */
 const MAX_TRANSACTIONS = 512;
 const CLOSE_TIMEOUT_MS = 5_000;
-/** lmdb rejects the reason of a failed commit right after the commit; this only bounds the wait. */
-const REASON_TIMEOUT_MS = 1_000;
 /** Given to abort(), which without a reason makes an exception, stack and all, for every call. */
 const DONE = 'done';
 const SMALLEST_MAP_BYTES = 2 ** 20;
@@ -38,10 +39,12 @@ const INTAKE_SHARE = 0.9;
  */
 export class Environment {
   readonly disk: DiskRoom;
+  private readonly place: FolderPlace;
   private readonly underWay = new Set<Promise<unknown>>();
   private readonly unguardExit: () => void;
   private overdue = 0;
   private broken = false;
+  private lostFile: string | undefined;
   private closing: Promise<void> | undefined;
 
   private constructor(
@@ -50,6 +53,7 @@ export class Environment {
     private readonly dependencies: EnvironmentDependencies,
   ) {
     this.disk = new DiskRoom(options.path, dependencies.clock);
+    this.place = FolderPlace.of(options.path);
     this.unguardExit = guardExit(() => this.underWay.size > 0);
   }
 
@@ -84,18 +88,30 @@ export class Environment {
    * synchronous; when it throws, nothing of it is kept. The wait for the lock is another thread's,
    * so a busy or stopped neighbour delays this call and not the event loop.
    *
-   * QUEUE_UNAVAILABLE after 10 s: it was not run, or runs to its end unseen.
+   * QUEUE_UNAVAILABLE after 10 s: it was not run, or runs to its end unseen. The same, as a
+   * LostFileError, where the files are found lost: before `work`, which is then not run, or after the
+   * flush. Before, while this process holds the lock: so nobody who follows to new files under the
+   * same lock finds it used for lost ones any more.
    */
   async transact<T>(work: () => T): Promise<T> {
+    if (this.lost) throw this.lost;
     if (this.closing) throw new PipelineError('QUEUE_UNAVAILABLE', 'the queue is closed');
     if (this.broken || this.underWay.size >= MAX_TRANSACTIONS) throw this.stuck();
     const limit = new AbortController();
     let abandoned = false;
     // A child transaction: it can be undone alone, though lmdb commits several callers' as one.
     const committed = this.db
-      .childTransaction(() => (abandoned ? (ABORT as T) : work()))
+      .childTransaction(() => {
+        if (abandoned) return ABORT as T;
+        this.checkPlace();
+        return work();
+      })
+      .then((result) => {
+        this.checkPlace();
+        return result;
+      })
       .catch(async (error: unknown) => {
-        throw await this.reasonOf(error);
+        throw await commitReason(error, this.dependencies.clock);
       })
       .finally(() => {
         this.underWay.delete(committed);
@@ -121,6 +137,7 @@ export class Environment {
 
   /** Runs reads that belong together: they see one moment, which is now. */
   read<T>(work: () => T): T {
+    if (this.lost) throw this.lost;
     if (this.closing) throw new PipelineError('QUEUE_UNAVAILABLE', 'the queue is closed');
     try {
       // lmdb keeps what it read from for a turn of the event loop: other processes move on.
@@ -129,6 +146,24 @@ export class Environment {
     } catch (error) {
       throw toPipelineError(error, false);
     }
+  }
+
+  /** What was noticed of its files; once lost, they stay so. */
+  get lost(): LostFileError | undefined {
+    if (this.lostFile === undefined) return undefined;
+    return new LostFileError(this.lostFile, basename(this.lostFile) === DATA_FILE);
+  }
+
+  /** Looks whether its files are still at their paths. */
+  look(): LostFileError | undefined {
+    this.lostFile ??= this.place.lostFile();
+    return this.lost;
+  }
+
+  /** @throws LostFileError where they are not */
+  checkPlace(): void {
+    const lost = this.look();
+    if (lost !== undefined) throw lost;
   }
 
   /** Bytes that intake may still add to the database. */
@@ -162,6 +197,8 @@ export class Environment {
     const { clock, logger } = this.dependencies;
     const limit = new AbortController();
     const closed = Promise.allSettled(this.underWay)
+      // Callers may still decode what their transaction has read.
+      .then(() => nextTurn())
       .then(() => this.db.close())
       .then(this.unguardExit)
       .catch((error: unknown) =>
@@ -188,23 +225,6 @@ export class Environment {
       this.dependencies.logger.warn({ path: this.options.path }, 'the disk of the queue is full');
     }
     return explained;
-  }
-
-  /**
-   * The reason of a failed commit. lmdb 3.5.6 rejects the transaction with "Commit failed" and puts
-   * the reason in a second promise, `commitError`, which it rejects a moment later. Nobody else
-   * knows that promise: not attended to here, and at once, it would be an unhandled rejection and
-   * end the process.
-   */
-  private async reasonOf(error: unknown): Promise<unknown> {
-    if (typeof error !== 'object' || error === null || !('commitError' in error)) return error;
-    const reason = Promise.resolve(error.commitError).then(
-      () => error,
-      (why: unknown) => why,
-    );
-    const limit = new AbortController();
-    const late = this.dependencies.clock.sleep(REASON_TIMEOUT_MS, limit.signal).then(() => error);
-    return Promise.race([reason, late]).finally(() => limit.abort(DONE));
   }
 }
 

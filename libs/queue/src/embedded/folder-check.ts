@@ -13,8 +13,8 @@ import { endianness } from 'node:os';
 import { join } from 'node:path';
 import { PipelineError, makeFolder, messageOf } from '@event-pipeline/runtime';
 
-const DATA_FILE = 'data.mdb';
-const LOCK_FILE = 'lock.mdb';
+export const DATA_FILE = 'data.mdb';
+export const LOCK_FILE = 'lock.mdb';
 const ROOM_FOR_NEW_FILES = 1_048_576;
 
 /**

@@ -23,6 +23,27 @@ export class NoRoomError extends PipelineError {
   }
 }
 
+/**
+ * A file of the queue is not at its path any more: what is written there now, nobody finds again.
+ * The call may be repeated: the folder is opened anew.
+ */
+export class LostFileError extends PipelineError {
+  constructor(
+    readonly file: string,
+    /** Whether it is the file with the events. */
+    readonly isData: boolean,
+  ) {
+    const loss = isData
+      ? 'the events that were in it may be lost, and a new queue is opened'
+      : 'the queue is opened anew';
+    super(
+      'QUEUE_UNAVAILABLE',
+      `"${file}" was deleted, moved or replaced while it was in use: ${loss}; ` +
+        'stop every program that uses the folder before its files are touched',
+    );
+  }
+}
+
 export function isFatal(error: unknown): boolean {
   return codeOf(error) === FATAL;
 }

@@ -28,10 +28,13 @@ export function checkQueueName(name: string): void {
 }
 
 /** Within a transaction: makes the queue, with one partition, unless somebody else just did. */
-export function makeQueueRecord(db: RootDatabase<Buffer, Key>, name: string): QueueRecord {
+export function makeQueueRecord(
+  db: RootDatabase<Buffer, Key>,
+  name: string,
+  record: QueueRecord = { format: FORMAT, partitions: 1 },
+): QueueRecord {
   const made = readQueueRecord(db, name);
   if (made !== undefined) return made;
-  const record: QueueRecord = { format: FORMAT, partitions: 1 };
   db.putSync(queueKey(name), Buffer.from(JSON.stringify(record)));
   return record;
 }

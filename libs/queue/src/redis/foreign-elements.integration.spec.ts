@@ -249,6 +249,28 @@ describe('counters that others overwrote', () => {
     expect(await queue.stats(0)).toMatchObject({ delayed: 0, leased: 0, suspect: 0 });
   });
 
+  it('a reclaim that fails in the middle reports what it had taken back; the next meets the error', async () => {
+    await put(queue, [event(1)]);
+    await take(queue);
+    await expire(context);
+    await put(queue, events(2, 5));
+    await take(queue, { maxEvents: 2, leaseMs: 1_000 });
+    // Alone, and about to become a dead letter: the stream that takes none makes its lease fail.
+    await take(queue, { isolated: 'only', leaseMs: 2_000 });
+    await take(queue, { maxEvents: 2, leaseMs: 3_000 });
+    await server.command('xadd', keys.dead, '18446744073709551615-18446744073709551615', 'f', 'v');
+    await context.passTime(LEASE_MS + 1);
+
+    const reclaim = () => queue.reclaim(0, { maxLeases: 100, maxCrashes: 1 });
+    expect(await reclaim()).toEqual({ leases: 1, events: 2, dead: 0 });
+    await expect(reclaim()).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' });
+    expect(await queue.stats(0)).toMatchObject({ suspect: 2, leased: 3, leases: 2 });
+    await server.command('del', keys.dead);
+    expect(await reclaim()).toEqual({ leases: 2, events: 3, dead: 1 });
+    expect((await drainEverything()).sort()).toEqual(events(2, 5));
+    expect(await deadBodies()).toEqual([event(1)]);
+  });
+
   it('a batch id that is remembered as something else is refused, and its neighbours are queued', async () => {
     const batches = [batchOf([event(1)]), batchOf([event(2)]), batchOf([event(3)])];
     const [, second, third] = batches.map(({ id }) => keys.batch(id));

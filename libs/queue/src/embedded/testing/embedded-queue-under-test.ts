@@ -31,6 +31,8 @@ export interface EmbeddedFolder {
   readonly path: string;
   readonly clock: ShiftedClock;
   readonly log: LogSink;
+  /** How often a queue said that its data was lost. */
+  readonly dataLost: number;
   /** Opens the queue in the folder. */
   open(options?: EmbeddedOptions): Promise<Queue>;
   /** Closes what was opened and removes the folder. */
@@ -42,14 +44,19 @@ export function embeddedFolder(path = testFolder(), clock = new ShiftedClock()):
   const log = createLogSink();
   const opened: Queue[] = [];
   const limits = { maxEvents: 0, maxBytes: 0 };
+  let dataLost = 0;
+  const observer = { dataLost: () => void (dataLost += 1) };
   return {
     path,
     clock,
     log,
+    get dataLost() {
+      return dataLost;
+    },
     open: async (options) => {
       const queue = await openEmbeddedQueue(
         { path, name: 'event_queue', limits, ...options },
-        { clock, random: systemRandom, logger: log.logger },
+        { clock, random: systemRandom, logger: log.logger, observer },
       );
       opened.push(queue);
       return queue;

@@ -48,7 +48,7 @@ const place = {
     workerHttp: new Address('::1', 9_102),
   },
   queue: 'embedded, in .data/queue',
-  store: { text: 'SQLite, in .data/store/events.db', look: 'sqlite3 …' },
+  store: { exists: true, text: 'SQLite, in .data/store/events.db', look: 'sqlite3 …' },
   logs: '.data/logs',
   variables: 'QUEUE_URL=embedded:.data/queue STORE_URL=embedded:.data/store',
 };

@@ -1,6 +1,6 @@
-import type { Addresses } from './addresses';
 import type { QueueFigures } from './queue-figures';
 import { quantileBound } from './metrics-text';
+import type { Place } from './place';
 
 /** What the producer's --json says, as far as it is shown here. */
 export interface ProducerSummary {
@@ -102,6 +102,19 @@ function earlierLines(result: RunResult): string[] {
   return ['', 'From before this run:', ...lines, ...notes];
 }
 
+/** Why a run is not complete, as far as the figures tell, and where to look. */
+export function shortfallText(result: RunResult, place: Place): string {
+  const { wanted, producer } = result;
+  const { processed, dead, left } = fateOfSent(result);
+  const parts = [`${grouped(wanted - processed)} of ${grouped(wanted)} events were not processed.`];
+  if (producer.acknowledged < wanted) parts.push('Not all were acknowledged.');
+  if (dead > 0) parts.push('Some became dead letters.');
+  if (left > 0) parts.push('Some are still in the queue.');
+  const command = dead > 0 ? 'npm run queue -- dead list' : 'npm run queue -- depth';
+  const look = dead + left > 0 ? `\nLook at them: ${withVariables(place.variables, command)}` : '';
+  return `${parts.join(' ')} Logs: ${place.logs}${look}\n`;
+}
+
 /** What waits in the queue before anything is sent; undefined where nothing does. */
 export function backlogText({ left, delayed, dead }: QueueFigures): string | undefined {
   const parts: string[] = [];
@@ -133,24 +146,6 @@ export function waitingText({ delayed, dead }: QueueFigures): string {
 function atMost(seconds: number): string {
   if (seconds === Infinity) return '> 2 h';
   return seconds < 1 ? `≤ ${Math.round(seconds * 1_000)} ms` : `≤ ${seconds} s`;
-}
-
-/** Where events are stored, for people. */
-export interface PlaceOfStore {
-  readonly text: string;
-  /** A command that shows something of what is stored; undefined where there is no such. */
-  readonly look?: string;
-}
-
-/** What a run lives on. */
-export interface Place {
-  readonly addresses: Addresses;
-  /** Where the queue is, for people. */
-  readonly queue: string;
-  readonly store: PlaceOfStore;
-  readonly logs: string;
-  /** The variables with which other commands look at the same queue and store; '' for none. */
-  readonly variables: string;
 }
 
 export function listeningText({ addresses, queue, store, logs }: Place): string {

@@ -6,3 +6,4 @@ export * from './progress';
 export * from './quickstart-hint';
 export * from './read-options';
 export * from './signal-watch';
+export * from './wrapped-text';

@@ -62,6 +62,7 @@ describe('npm start', () => {
     expect(await quickstart.ended).toBe(0);
     expect(quickstart.stdout).toMatch(/^Events from before: [\d,]+ are pending and go first\.$/m);
     expect(quickstart.stdout).toMatch(/^ {2}processed +700$/m);
+    expect(quickstart.stdout).toMatch(/^ {2}stored +700$/m);
   });
 
   it('names the delayed and the dead ones from before apart from its own events', async () => {

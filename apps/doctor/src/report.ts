@@ -1,3 +1,4 @@
+import { wrapped } from '@event-pipeline/command-line';
 import { escapeUnprintable, type Finding } from '@event-pipeline/runtime';
 import type { Section } from './run-checks';
 
@@ -18,20 +19,40 @@ const MARKS: Readonly<Record<Finding['level'], string>> = {
   problem: 'PROBLEM ',
 };
 
-/** For a person: a line for each finding, and what to change below it. */
+/** How wide the lines for a person are. */
+const WIDTH = 80;
+/** Below a mark, and of what to change. */
+const INDENT = ' '.repeat(10);
+const CHANGE_INDENT = ' '.repeat(14);
+
+/**
+ * For a person: each finding, and what to change below it, in lines of 80 characters. A longer line
+ * is one that cannot be broken: a path, or a command that is to be copied.
+ */
 export function printedReport(sections: readonly Section[]): string {
   const lines = sections.flatMap(({ title, findings }) => [
     '',
-    title,
+    ...wrapped(escapeUnprintable(title), WIDTH),
     ...findings.flatMap(linesOf),
   ]);
   return [...lines, '', conclusion(verdictOf(sections)), ''].join('\n').trimStart();
 }
 
 function linesOf({ setting, value, level, meaning, change }: Finding): string[] {
-  const words = `${setting}: ${value}${meaning === '' ? '' : ` — ${meaning}`}`;
-  const changes = change.map((one) => `              ${escapeUnprintable(one)}`);
-  return [`  ${MARKS[level]}${escapeUnprintable(words)}`, ...changes];
+  const text = `${setting}: ${value}${meaning === '' ? '' : ` — ${meaning}`}`;
+  const [first = '', ...others] = wrapped(escapeUnprintable(text), WIDTH - INDENT.length);
+  return [
+    `  ${MARKS[level]}${first}`,
+    ...others.map((line) => INDENT + line),
+    ...change.flatMap((one) => changeLines(escapeUnprintable(one))),
+  ];
+}
+
+/** A sentence begins small and may be broken; a command or a line of a configuration must not. */
+function changeLines(change: string): string[] {
+  const isSentence = /^[a-z][a-z,]* [^:=]*$/.test(change) && !change.startsWith('chown ');
+  const lines = isSentence ? wrapped(change, WIDTH - CHANGE_INDENT.length) : [change];
+  return lines.map((line) => CHANGE_INDENT + line);
 }
 
 function conclusion({ problems, warnings }: Verdict): string {

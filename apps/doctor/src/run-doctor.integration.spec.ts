@@ -122,6 +122,33 @@ describe('the doctor, on a Redis', () => {
     });
   });
 
+  it('says that an ACL withholds the key that tells a server which lost its data', async () => {
+    const keys = ['~event_queue', '~{event_queue}:[a-df-z]*', '%R~{event_queue}:epoch'];
+    await redis.command('acl', 'setuser', 'blind', 'on', '>pw', '+@all', ...keys);
+    const url = redis.url.replace(':a-secret@', 'blind:pw@');
+    const { code, bad, findings } = await examined({ QUEUE_URL: url });
+    expect(bad).toEqual(['epoch key: warning']);
+    expect(code).toBe(0);
+    const [change = ''] = findings.find(({ setting }) => setting === 'epoch key')!.change;
+    await redis.command(...change.split(' '));
+    expect((await examined({ QUEUE_URL: url })).bad).toEqual([]);
+  });
+
+  it.each(['~event_queue', '~{event_queue}:*', '~{event_queue}:[a-km-z]*'])(
+    'says that a user who may use %s alone lacks keys, and how to grant them',
+    async (pattern) => {
+      await redis.command('acl', 'setuser', 'few', 'reset', 'on', '>pw', '+@all', pattern);
+      const url = redis.url.replace(':a-secret@', 'few:pw@');
+      const { code, bad, findings } = await examined({ QUEUE_URL: url });
+      expect(code).toBe(1);
+      expect(bad).toContain('permissions: problem');
+      const permissions = findings.find(({ setting }) => setting === 'permissions')!;
+      expect(permissions.value).toBe("user few lacks the queue's keys");
+      await redis.command(...permissions.change[0]!.split(' '));
+      expect((await examined({ QUEUE_URL: url })).bad).toEqual([]);
+    },
+  );
+
   it('a user without scripts, settings and dry runs gets as far as it may', async () => {
     const rules = ['on', '>pw', '~*', '+@read', '+ping'];
     await redis.command('acl', 'setuser', 'reader', ...rules);
@@ -186,6 +213,25 @@ describe('the doctor', () => {
     }
   });
 
+  it('says that a folder cannot be made, and starts nothing that would try', async () => {
+    const env = { QUEUE_URL: `embedded:${__filename}/queue`, STORE_URL: `embedded:${__filename}` };
+    const { code, bad, findings } = await examined(env);
+    expect(code).toBe(1);
+    expect(bad).toEqual(['folder: problem', 'folder: problem']);
+    expect(findings.filter(({ setting }) => setting === 'folder')).toMatchObject([
+      {
+        value: `cannot be made: "${__filename}" is no folder`,
+        meaning: 'neither collector nor worker starts',
+        change: [expect.stringContaining('QUEUE_URL=embedded:./data')],
+      },
+      {
+        value: 'there, but is no folder',
+        meaning: 'a worker does not start',
+        change: [expect.stringContaining('STORE_URL=embedded:./data')],
+      },
+    ]);
+  });
+
   it('tells a port of ours from one that a stranger has taken', async () => {
     const stranger = createServer((socket) => socket.end('hello\r\n')).listen(0, '127.0.0.1');
     await once(stranger, 'listening');
@@ -213,7 +259,7 @@ describe('the doctor', () => {
     const env = { REDIS_HOST: '127.0.0.1', REDIS_PORT: String(await freePort()) };
     const { text } = await printed(env);
     expect(text).toMatch(/^This machine\n {2}ok {6}Node\.js: \d+/);
-    expect(text).toMatch(/\n {2}PROBLEM reachable: no: .*\n {14}start Redis, or name another/);
+    expect(text).toMatch(/\n {2}PROBLEM reachable: no: [^]*?\n {14}start Redis, or name another/);
     expect(text).toMatch(/\n1 problem, 0 warnings\.\n$/);
   });
 });

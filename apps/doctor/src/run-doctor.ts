@@ -26,8 +26,9 @@ export interface DoctorHost {
 }
 
 const SUMMARY =
-  'Looks at the queue, the store, the ports and the clocks, and says what to change. It changes nothing.\n' +
-  'With --json it prints that for a machine. Exit codes: 0 no problem, 1 problems, 2 wrong configuration.';
+  'Looks at the queue, the store, the ports and the clocks, and says what to\n' +
+  'change. It changes nothing. With --json it prints that for a machine.\n' +
+  'Exit codes: 0 no problem, 1 problems, 2 wrong configuration.';
 
 /** Resolves with the exit code: 0 without a problem (warnings are none), 1, or 2. */
 export async function runDoctor(host: DoctorHost): Promise<number> {

@@ -62,6 +62,7 @@ describe('npm start', () => {
     expect(await quickstart.ended).toBe(0);
     expect(quickstart.stdout).toMatch(/^Events from before: [\d,]+ are pending and go first\.$/m);
     expect(quickstart.stdout).toMatch(/^ {2}processed +700$/m);
+    expect(quickstart.stdout).toMatch(/^ {2}stored +700$/m);
   });
 
   it('names the delayed and the dead ones from before apart from its own events', async () => {
@@ -137,6 +138,41 @@ describe('npm start', () => {
     expect(await quickstart.ended).toBe(2);
     expect(quickstart.stderr).toMatch(new RegExp(`^Port ${port} is in use .*\n$`));
     expect(existsSync(join(place.folder, '.data/logs/collector.log'))).toBe(false);
+  });
+
+  it('names everything that is wrong with the configuration of all programs, and starts none', async () => {
+    const wrong = {
+      COLLECTOR_MAX_ANSWER_BYTES: 'many',
+      COLLECTOR_PORT: '70000',
+      LOG_LEVEL: 'loud',
+      REDIS_PORT: 'x',
+      WORKER_CONCURRENCY: '0',
+      WORKER_BATCH_SIZES: '7',
+    };
+    const quickstart = start(['--once'], wrong);
+    expect(await quickstart.ended).toBe(2);
+    const lines = quickstart.stderr.split('\n');
+    expect(lines.shift()).toBe('The configuration is not valid; nothing has been started:');
+    const names = lines.filter((line) => line.startsWith('  ')).map((line) => line.split(' ')[2]);
+    expect(names.sort()).toEqual(Object.keys(wrong).sort());
+    expect(lines).toContain('  WORKER_CONCURRENCY is "0"; expected a whole number from 1 to 256');
+    expect(quickstart.stdout).toBe('');
+    expect(existsSync(join(place.folder, '.data'))).toBe(false);
+
+    const check = start(['--check-config'], wrong);
+    expect(await check.ended).toBe(2);
+    expect(check.stderr).toBe(quickstart.stderr);
+    expect(await start(['--check-config']).ended).toBe(0);
+  });
+
+  it('warns of a variable that is nearly one of those that the programs read', async () => {
+    const quickstart = start(['--once', '--count', '10'], { WORKER_CONCURENCY: '1' });
+    expect(await quickstart.ended).toBe(0);
+    expect(quickstart.stdout).toContain(
+      'worker | warn: WORKER_CONCURENCY is no variable of this program: ' +
+        'did you mean WORKER_CONCURRENCY?\n',
+    );
+    expect(quickstart.stdout).not.toContain('collector | warn');
   });
 
   it('a queue folder that is none is said in one line, and nothing is left running', async () => {

@@ -57,6 +57,13 @@ describe('a quantile', () => {
     expect(quantileBound(before, after, 1)).toBe(Infinity);
   });
 
+  it('leaves out so many of the largest observations', () => {
+    const after = buckets(100, 100, 150);
+    expect(quantileBound([], after, 0.9)).toBe(Infinity);
+    expect(quantileBound([], after, 0.9, 50)).toBe(0.1);
+    expect(quantileBound([], after, 0.9, 150)).toBeUndefined();
+  });
+
   it('is unknown without an observation', () => {
     expect(quantileBound(buckets(5, 5, 5), buckets(5, 5, 5), 0.5)).toBeUndefined();
     expect(quantileBound([], [], 0.5)).toBeUndefined();

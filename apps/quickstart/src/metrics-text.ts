@@ -56,18 +56,21 @@ function parseSeries(line: string): Series | undefined {
 /**
  * The upper bound under which the given share of the observations between two readings lies;
  * undefined where there was none. Never too low: a histogram knows no more than its bounds.
+ *
+ * @param leaveOut so many of the largest observations do not count
  */
 export function quantileBound(
   before: readonly Bucket[],
   after: readonly Bucket[],
   share: number,
+  leaveOut = 0,
 ): number | undefined {
   const earlier = new Map(before.map(({ upperBound, count }) => [upperBound, count]));
   const counts = after.map(({ upperBound, count }) => ({
     upperBound,
     count: count - (earlier.get(upperBound) ?? 0),
   }));
-  const total = counts.at(-1)?.count ?? 0;
-  if (total === 0) return undefined;
+  const total = (counts.at(-1)?.count ?? 0) - leaveOut;
+  if (total <= 0) return undefined;
   return counts.find(({ count }) => count >= total * share)?.upperBound;
 }

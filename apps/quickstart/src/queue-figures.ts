@@ -14,6 +14,8 @@ export interface QueueFigures {
   readonly earlierDead: number;
   /** Put into the store by this worker. */
   readonly stored: number;
+  /** Of those it was to store, the ones whose id was stored already. */
+  readonly storedBefore: number;
   /** The worker's times from the receipt of an event to the end of its processing, in seconds. */
   readonly endToEnd: readonly Bucket[];
 }
@@ -39,6 +41,9 @@ export function readQueueFigures(page: string): QueueFigures | undefined {
     earlierDead:
       earlier('dead') + (metrics.sum(METRICS.eventsDead.name, { reason: 'crashed-worker' }) ?? 0),
     stored: metrics.sum(METRICS.eventsStored.name) ?? 0,
+    storedBefore:
+      (metrics.sum(METRICS.eventsStoredBefore.name) ?? 0) +
+      (metrics.sum(METRICS.storeConflicts.name) ?? 0),
     endToEnd: metrics.buckets(METRICS.endToEndSeconds.name),
   };
 }

@@ -16,7 +16,7 @@ import {
  */
 export const quickstartConfig = defineConfig({
   queueUrl: queueConfigFields.queueUrl,
-  redisHost: env('REDIS_HOST', text(), {
+  redisHost: env('REDIS_HOST', text({ maxLength: 255 }), {
     optional: true,
     description: 'host of Redis, which is used instead of the embedded queue where this is set',
   }),

@@ -2,7 +2,9 @@ import { parseOptions } from './quickstart-options';
 
 describe('the arguments of npm start', () => {
   it('are 10,000 events and staying up unless they say otherwise', () => {
-    expect(parseOptions([])).toEqual({ count: 10_000, once: false, help: false });
+    const nothing = { once: false, checkConfig: false, help: false };
+    expect(parseOptions([])).toEqual({ count: 10_000, ...nothing });
+    expect(parseOptions(['--check-config'])).toMatchObject({ checkConfig: true });
     expect(parseOptions(['--once', '--count', '5'])).toMatchObject({ count: 5, once: true });
     expect(parseOptions(['--count=7'])).toMatchObject({ count: 7 });
     expect(parseOptions(['-h'])).toMatchObject({ help: true });

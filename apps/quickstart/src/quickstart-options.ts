@@ -6,6 +6,8 @@ export interface QuickstartOptions {
   readonly count: number;
   /** True to end after the summary. */
   readonly once: boolean;
+  /** True to judge the configuration of all programs and start none. */
+  readonly checkConfig: boolean;
   readonly help: boolean;
 }
 
@@ -14,22 +16,28 @@ const MAX_COUNT = 1_000_000_000;
 
 export const QUICKSTART_HELP = `Starts collector and worker, sends events through them and shows what became of them.
 
-Usage: npm start -- [--once] [--count N]
+Usage: npm start -- [--once] [--count N] [--check-config]
 
-  --once       end after the summary; exit code 0 only if every event was processed
-  --count N    how many events are sent; default ${DEFAULT_COUNT}
-  --help       this text
+  --once          end after the summary; exit code 0 only if every event was processed
+  --count N       how many events are sent; default ${DEFAULT_COUNT}
+  --check-config  judge the variables of all programs and start none: exit code 0 or 2
+  --help          this text
 
 The queue is embedded, in .data/queue, unless QUEUE_URL or REDIS_HOST is set. Processed
 events are in the SQLite file .data/store/events.db, unless STORE_URL is set. Logs are in
-.data/logs. Every other variable of collector, worker and producer is passed on:
+.data/logs. Every other variable of collector and worker is passed on:
 node dist/apps/worker/main.js --help lists the worker's.
 `;
 
 /** @throws PipelineError CONFIG_INVALID for arguments it does not know. */
 export function parseOptions(args: readonly string[]): QuickstartOptions {
-  const { count, once, help } = parseStrictly(args);
-  return { count: count === undefined ? DEFAULT_COUNT : parseCount(count), once, help };
+  const { count, once, help, 'check-config': checkConfig } = parseStrictly(args);
+  return {
+    count: count === undefined ? DEFAULT_COUNT : parseCount(count),
+    once,
+    checkConfig,
+    help,
+  };
 }
 
 function parseStrictly(args: readonly string[]) {
@@ -39,6 +47,7 @@ function parseStrictly(args: readonly string[]) {
       options: {
         count: { type: 'string' },
         once: { type: 'boolean', default: false },
+        'check-config': { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });

@@ -17,6 +17,7 @@ const figures = (changes: Partial<QueueFigures>): QueueFigures => ({
   earlierProcessed: 0,
   earlierDead: 0,
   stored: 0,
+  storedBefore: 0,
   endToEnd: [],
   ...changes,
 });
@@ -48,7 +49,7 @@ const place = {
     workerHttp: new Address('::1', 9_102),
   },
   queue: 'embedded, in .data/queue',
-  store: { text: 'SQLite, in .data/store/events.db', look: 'sqlite3 …' },
+  store: { exists: true, text: 'SQLite, in .data/store/events.db', look: 'sqlite3 …' },
   logs: '.data/logs',
   variables: 'QUEUE_URL=embedded:.data/queue STORE_URL=embedded:.data/store',
 };
@@ -98,6 +99,42 @@ describe('the summary', () => {
     expect(earlier).toMatch(/left in the queue +85$/m);
     expect(earlier).toMatch(/dead before +102$/m);
     expect(isComplete(result)).toBe(true);
+  });
+
+  it('counts as stored, and takes into the latency, the events of this run alone', () => {
+    const first = figures({ left: 30, delayed: 10 });
+    // Twenty went first; of the delayed ones eight came back meanwhile, three of which were stored.
+    const sentFrom = figures({ processed: 20, left: 10, delayed: 10, earlierProcessed: 20 });
+    const result = run({
+      wanted: 100,
+      producer: { sent: 100, acknowledged: 100, rejected: 0, seconds: 1 },
+      before: first,
+      sentFrom: {
+        ...sentFrom,
+        stored: 20,
+        endToEnd: [
+          { upperBound: 0.1, count: 0 },
+          { upperBound: 3_600, count: 20 },
+        ],
+      },
+      after: figures({
+        processed: 128,
+        earlierProcessed: 28,
+        left: 2,
+        delayed: 2,
+        stored: 20 + 5 + 100,
+        storedBefore: 3,
+        endToEnd: [
+          { upperBound: 0.1, count: 100 },
+          { upperBound: 3_600, count: 128 },
+        ],
+      }),
+    });
+    const [own = '', earlier = ''] = summaryText(result).split('From before this run:');
+    expect(own).toMatch(/^ {2}processed +100$/m);
+    expect(own).toMatch(/^ {2}stored +100$/m);
+    expect(own).toMatch(/latency +p50 ≤ 100 ms, p99 ≤ 100 ms$/m);
+    expect(earlier).toMatch(/^ {2}processed +28$/m);
   });
 
   it('says of what was there before which goes first, which later and which stays', () => {

@@ -1,6 +1,6 @@
-import type { Addresses } from './addresses';
 import type { QueueFigures } from './queue-figures';
 import { quantileBound } from './metrics-text';
+import type { Place } from './place';
 
 /** What the producer's --json says, as far as it is shown here. */
 export interface ProducerSummary {
@@ -49,13 +49,23 @@ export function fateOfEarlier({ before, after }: Pick<RunResult, 'before' | 'aft
   return { processed, dead, left: Math.max(0, before.left - processed - dead) };
 }
 
+/**
+ * How many of the sent events the store took. The worker counts them together with those from before,
+ * each of which it has stored as well where it was not stored already; ids of sent events are new.
+ */
+function storedOfSent({ before, after }: RunResult): number {
+  const already = after.storedBefore - before.storedBefore;
+  const earlier = Math.max(0, fateOfEarlier({ before, after }).processed - already);
+  return Math.max(0, after.stored - before.stored - earlier);
+}
+
 /** True when every event that was asked for was processed; those from before do not count. */
 export function isComplete(result: RunResult): boolean {
   return fateOfSent(result).processed >= result.wanted;
 }
 
 export function summaryText(result: RunResult): string {
-  const { producer, before, sentFrom, after, seconds } = result;
+  const { producer, sentFrom, after, seconds } = result;
   const { processed, dead, left } = fateOfSent(result);
   const perSecond = seconds > 0 ? Math.round(processed / seconds) : 0;
   const counts: readonly (readonly [string, number, string])[] = [
@@ -63,7 +73,7 @@ export function summaryText(result: RunResult): string {
     ['acknowledged', producer.acknowledged, ''],
     ...(producer.rejected > 0 ? ([['rejected', producer.rejected, '']] as const) : []),
     ['processed', processed, ''],
-    ...(result.stores ? ([['stored', after.stored - before.stored, '']] as const) : []),
+    ...(result.stores ? ([['stored', storedOfSent(result), '']] as const) : []),
     ['dead', dead, ''],
     ['left in the queue', left, ''],
     ['end to end', perSecond, ` events/s (${processed === 0 ? '-' : seconds.toFixed(2)} s)`],
@@ -71,8 +81,10 @@ export function summaryText(result: RunResult): string {
   const lines = counts.map(
     ([name, value, unit]) => `  ${name.padEnd(18)}${grouped(value).padStart(12)}${unit}`,
   );
+  // They waited from before the run: theirs are the longest times.
+  const earlier = after.earlierProcessed - sentFrom.earlierProcessed;
   const [p50, p99] = [0.5, 0.99].map((share) =>
-    quantileBound(sentFrom.endToEnd, after.endToEnd, share),
+    quantileBound(sentFrom.endToEnd, after.endToEnd, share, earlier),
   );
   if (p50 !== undefined && p99 !== undefined) {
     lines.push(
@@ -83,7 +95,7 @@ export function summaryText(result: RunResult): string {
   return [...lines, ...earlierLines(result)].join('\n');
 }
 
-/** What was there before, apart: none of it is counted above, but in "stored" and the latency. */
+/** What was there before, apart: none of it is counted above. */
 function earlierLines(result: RunResult): string[] {
   const { before } = result;
   if (before.left === 0 && before.dead === 0) return [];
@@ -95,11 +107,20 @@ function earlierLines(result: RunResult): string[] {
     ['dead before', before.dead],
   ];
   const lines = counts.map(([name, value]) => `  ${name.padEnd(18)}${grouped(value).padStart(12)}`);
-  const notes =
-    processed > 0 && result.stores
-      ? ['  ("stored" and the latency above include those processed)']
-      : [];
-  return ['', 'From before this run:', ...lines, ...notes];
+  return ['', 'From before this run:', ...lines];
+}
+
+/** Why a run is not complete, as far as the figures tell, and where to look. */
+export function shortfallText(result: RunResult, place: Place): string {
+  const { wanted, producer } = result;
+  const { processed, dead, left } = fateOfSent(result);
+  const parts = [`${grouped(wanted - processed)} of ${grouped(wanted)} events were not processed.`];
+  if (producer.acknowledged < wanted) parts.push('Not all were acknowledged.');
+  if (dead > 0) parts.push('Some became dead letters.');
+  if (left > 0) parts.push('Some are still in the queue.');
+  const command = dead > 0 ? 'npm run queue -- dead list' : 'npm run queue -- depth';
+  const look = dead + left > 0 ? `\nLook at them: ${withVariables(place.variables, command)}` : '';
+  return `${parts.join(' ')} Logs: ${place.logs}${look}\n`;
 }
 
 /** What waits in the queue before anything is sent; undefined where nothing does. */
@@ -133,24 +154,6 @@ export function waitingText({ delayed, dead }: QueueFigures): string {
 function atMost(seconds: number): string {
   if (seconds === Infinity) return '> 2 h';
   return seconds < 1 ? `≤ ${Math.round(seconds * 1_000)} ms` : `≤ ${seconds} s`;
-}
-
-/** Where events are stored, for people. */
-export interface PlaceOfStore {
-  readonly text: string;
-  /** A command that shows something of what is stored; undefined where there is no such. */
-  readonly look?: string;
-}
-
-/** What a run lives on. */
-export interface Place {
-  readonly addresses: Addresses;
-  /** Where the queue is, for people. */
-  readonly queue: string;
-  readonly store: PlaceOfStore;
-  readonly logs: string;
-  /** The variables with which other commands look at the same queue and store; '' for none. */
-  readonly variables: string;
 }
 
 export function listeningText({ addresses, queue, store, logs }: Place): string {

@@ -1,31 +1,26 @@
 import { join } from 'node:path';
-import { type Clock, loadConfig, maskCredentials } from '@event-pipeline/runtime';
+import type { Clock } from '@event-pipeline/runtime';
 import { chooseAddresses } from './addresses';
+import { loadCheckedConfig } from './checked-config';
 import { type DataFolder, openDataFolder } from './data-folder';
 import type { Display } from './display';
 import { followQueue, readFigures } from './follow-queue';
 import { PipelinePrograms, ProgramFailure, isKnown } from './pipeline-programs';
-import {
-  type QuickstartConfig,
-  queueUrlFor,
-  quickstartConfig,
-  storeUrlFor,
-} from './quickstart-config';
+import { type Place, placeOf } from './place';
+import { type QuickstartConfig, queueUrlFor, storeUrlFor } from './quickstart-config';
 import { QUICKSTART_HELP, type QuickstartOptions, parseOptions } from './quickstart-options';
 import {
-  type Place,
-  type PlaceOfStore,
   type RunResult,
   backlogText,
   fateOfSent,
   grouped,
   isComplete,
   listeningText,
+  shortfallText,
   stoppedText,
   summaryText,
   tryNextText,
   waitingText,
-  withVariables,
 } from './report';
 import { runProducer } from './run-producer';
 import type { QueueFigures } from './queue-figures';
@@ -46,7 +41,6 @@ export interface QuickstartHost {
 
 /** In the current folder, which `npm start` makes the workspace. */
 const DATA_FOLDER = '.data';
-const NO_STORE = 'none';
 
 /** The whole of `npm start`, from its arguments to its exit code. */
 export async function runQuickstart(host: QuickstartHost): Promise<number> {
@@ -56,7 +50,12 @@ export async function runQuickstart(host: QuickstartHost): Promise<number> {
       host.display.say(QUICKSTART_HELP.trimEnd());
       return 0;
     }
-    const config = loadConfig(quickstartConfig, host.env);
+    const config = await loadCheckedConfig(host, host.stop);
+    if (options.checkConfig) {
+      host.display.say('The configuration is valid.');
+      return 0;
+    }
+    if (host.stop.aborted) return stoppedCode(options);
     const folder = openDataFolder(DATA_FOLDER);
     try {
       return await runInFolder(host, options, config, folder);
@@ -80,13 +79,7 @@ async function runInFolder(
   const { env, clock, display, stop } = host;
   const addresses = await chooseAddresses(config);
   const queueUrl = queueUrlFor(config, folder.path);
-  const place: Place = {
-    addresses,
-    queue: queueInWords(config, folder),
-    store: storeInWords(storeUrlFor(config, folder.path), config, folder),
-    logs: folder.logs,
-    variables: variablesFor(config, folder),
-  };
+  const place = placeOf(config, folder, addresses);
   display.say(`Starting collector and worker. Queue: ${place.queue}`);
   const programs = new PipelinePrograms({
     programs: host.programs,
@@ -133,7 +126,7 @@ async function runUntilStopped(
   if (result === undefined || stop.aborted) return stoppedCode(options);
   display.say(`\n${summaryText(result)}\n`);
   const complete = isComplete(result);
-  if (!complete) display.say(shortfall(result, place));
+  if (!complete) display.say(shortfallText(result, place));
   if (options.once) return complete ? 0 : 1;
   display.say(`${listeningText(place)}\n\n${tryNextText(place)}\n`);
   await aborted(stop);
@@ -216,55 +209,7 @@ async function sendAndFollow(
   }
   // Its last acknowledgement came a moment before the producer ended: the rate is, if anything, low.
   const seconds = producer.seconds + (clock.monotonic() - acknowledgedAt) / 1_000;
-  const stores = place.store.text !== NO_STORE;
-  return { wanted: count, producer, before, sentFrom, after, seconds, stores };
-}
-
-function queueInWords(config: QuickstartConfig, folder: DataFolder): string {
-  const { queueUrl, redisHost, redisPort } = config;
-  if (queueUrl !== undefined) return maskCredentials(queueUrl);
-  if (redisHost !== undefined) return `Redis at ${redisHost}:${redisPort}`;
-  return `embedded, in ${join(folder.path, 'queue')}`;
-}
-
-function storeInWords(
-  storeUrl: string,
-  config: QuickstartConfig,
-  folder: DataFolder,
-): PlaceOfStore {
-  if (storeUrl.toLowerCase() === 'none') return { text: NO_STORE };
-  if (!storeUrl.startsWith('embedded:')) return { text: maskCredentials(storeUrl) };
-  const path =
-    config.storeUrl === undefined
-      ? join(folder.path, 'store')
-      : config.storeUrl.replace(/^embedded:/, '');
-  const file = join(path, 'events.db');
-  const question = 'select type, count(*) from events group by type';
-  return { text: `SQLite, in ${file}`, look: `sqlite3 -readonly ${file} '${question}'` };
-}
-
-/** Why a run is not complete, as far as the figures tell, and where to look. */
-function shortfall(result: RunResult, place: Place): string {
-  const { wanted, producer } = result;
-  const { processed, dead, left } = fateOfSent(result);
-  const parts = [`${grouped(wanted - processed)} of ${grouped(wanted)} events were not processed.`];
-  if (producer.acknowledged < wanted) parts.push('Not all were acknowledged.');
-  if (dead > 0) parts.push('Some became dead letters.');
-  if (left > 0) parts.push('Some are still in the queue.');
-  const command = dead > 0 ? 'npm run queue -- dead list' : 'npm run queue -- depth';
-  const look = dead + left > 0 ? `\nLook at them: ${withVariables(place.variables, command)}` : '';
-  return `${parts.join(' ')} Logs: ${place.logs}${look}\n`;
-}
-
-/** With which other commands find the same queue and store. */
-function variablesFor(config: QuickstartConfig, folder: DataFolder): string {
-  const queue = join(folder.path, 'queue');
-  const store = join(folder.path, 'store');
-  const { queueUrl, redisHost, storeUrl } = config;
-  return [
-    ...(queueUrl === undefined && redisHost === undefined ? [`QUEUE_URL=embedded:${queue}`] : []),
-    ...(storeUrl === undefined ? [`STORE_URL=embedded:${store}`] : []),
-  ].join(' ');
+  return { wanted: count, producer, before, sentFrom, after, seconds, stores: place.store.exists };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

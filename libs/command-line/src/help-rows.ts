@@ -1,4 +1,5 @@
 import type { OptionDescription } from './option-description';
+import { wrapped } from './wrapped-text';
 
 /** How wide help texts are: they fit the narrowest terminal that is usual. */
 export const HELP_WIDTH = 80;
@@ -31,18 +32,4 @@ export function optionRows(options: Readonly<Record<string, OptionDescription>>)
       return [left, right] as const;
     }),
   );
-}
-
-/** The words of the text in lines of at most `width` characters; a longer word has its own. */
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = '';
-    }
-    line += line === '' ? word : ` ${word}`;
-  }
-  return [...lines, line];
 }

@@ -12,7 +12,9 @@ describe('the hint at the queue of npm start', () => {
   it('names the variables where its folders are there and nothing is configured', () => {
     expect(hint()).toBeUndefined();
     mkdirSync(join(folder, '.data/queue'), { recursive: true });
-    expect(hint({ QUEUE_URL: '' })).toMatch(/: QUEUE_URL=embedded:.data\/queue npm run doctor$/);
+    expect(hint({ QUEUE_URL: '' })).toMatch(
+      /:\n {2}QUEUE_URL=embedded:.data\/queue npm run doctor$/,
+    );
     mkdirSync(join(folder, '.data/store'));
     expect(hint()).toMatch(/ STORE_URL=embedded:.data\/store npm run doctor$/);
     expect(hint({ STORE_URL: 'none' })).not.toContain('STORE_URL');

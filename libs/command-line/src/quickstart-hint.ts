@@ -4,7 +4,7 @@ import { join } from 'node:path';
 const DATA_FOLDER = '.data';
 
 /**
- * One line for commands that look at Redis on this machine because nothing says where the queue is,
+ * Two lines, the second to be copied, for commands that look at Redis on this machine because nothing says where the queue is,
  * while `npm start` has left a queue in this folder; undefined where that is not so.
  *
  * They do not switch to that queue by themselves: collector and worker would use Redis with the same
@@ -24,7 +24,7 @@ export function quickstartHint(
     `QUEUE_URL=embedded:${DATA_FOLDER}/queue`,
     ...(store ? [`STORE_URL=embedded:${DATA_FOLDER}/store`] : []),
   ].join(' ');
-  return `QUEUE_URL is unset: this looks at Redis. For that of npm start: ${variables} ${command}`;
+  return `QUEUE_URL is unset: this looks at Redis. For that of npm start:\n  ${variables} ${command}`;
 }
 
 function isFolder(path: string): boolean {

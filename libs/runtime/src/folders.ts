@@ -1,4 +1,14 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  statSync,
+  statfsSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
 /**
@@ -19,6 +29,34 @@ function makeAt(path: string): void {
     if (!existsSync(path)) throw error;
   }
   flushFolder(dirname(path));
+}
+
+/** Of Linux: proc and sysfs, which let root write and hold nothing (linux/magic.h). */
+const KERNEL_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x9fa0, 0x62656572]);
+
+/**
+ * Why this user can neither use the folder nor make it, in words that follow its path; undefined where
+ * nothing is in the way. Makes nothing. What only the attempt shows, such as a full disk, stays unknown.
+ */
+export function obstacleToFolder(path: string): string | undefined {
+  const place = resolve(path);
+  const nearest = nearestThereIs(place);
+  const isIt = nearest === place;
+  const says = (obstacle: string) =>
+    isIt ? `there, but ${obstacle}` : `cannot be made: "${nearest}" ${obstacle}`;
+  try {
+    if (!statSync(nearest).isDirectory()) return says('is no folder');
+    accessSync(nearest, constants.R_OK | constants.W_OK | constants.X_OK);
+    if (KERNEL_FILE_SYSTEMS.has(statfsSync(nearest).type)) return says('is no place for files');
+    return undefined;
+  } catch (error) {
+    const isReadOnly = (error as { code?: unknown }).code === 'EROFS';
+    return says(isReadOnly ? 'is on a read-only file system' : 'is not writable for this user');
+  }
+}
+
+function nearestThereIs(path: string): string {
+  for (let at = path; ; at = dirname(at)) if (existsSync(at) || at === dirname(at)) return at;
 }
 
 /** Puts the names of what is new in a folder on disk, which flushing the files does not promise. */

@@ -3,6 +3,7 @@ import type { VariableDescription } from './config';
 export interface HelpContent {
   readonly name: string;
   readonly summary: string;
+  /** How it is called, with its arguments but for `--help`. */
   readonly command: string;
   readonly variables: readonly VariableDescription[];
 }

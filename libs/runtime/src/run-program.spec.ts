@@ -1,6 +1,7 @@
 import type { Component } from './component';
 import { defineConfig } from './config';
 import { env, integer } from './config-fields';
+import { problemsInReport } from './configuration-report';
 import { PipelineError } from './pipeline-error';
 import { runProgram, type ProgramLogger, type ProgramOptions } from './run-program';
 import { SimulatedHost } from './testing';
@@ -137,7 +138,7 @@ describe('a program', () => {
     expect(await ended).toBe(0);
     expect(build).not.toHaveBeenCalled();
     expect(host.stdout).toContain('app: Does things.');
-    expect(host.stdout).toContain('Usage: node main.js [--help]');
+    expect(host.stdout).toContain('Usage: node main.js [--check-config] [--help]');
     expect(host.stdout).toMatch(/APP_SIZE +How large\n +a whole number from 1 to 9; default 3\n/);
     expect(host.stderr).toBe('');
   });
@@ -146,8 +147,59 @@ describe('a program', () => {
     const { host, ended } = await launch([], {}, new SimulatedHost({ args: ['--port=1'] }));
     expect(await ended).toBe(2);
     expect(host.stderr).toBe(
-      'app: takes no arguments but --help, which lists the variables it reads\n',
+      'app: takes no arguments but --check-config and --help, which lists the variables it reads\n',
     );
+  });
+
+  describe('with --check-config', () => {
+    const check = async (env: NodeJS.ProcessEnv) => {
+      const [logger, build] = [jest.fn(), jest.fn()];
+      const host = new SimulatedHost({ args: ['--check-config'], env });
+      const { ended } = await launch([], { logger, build }, host);
+      const code = await ended;
+      expect(logger).not.toHaveBeenCalled();
+      expect(build).not.toHaveBeenCalled();
+      return { code, host };
+    };
+
+    it('says that all is right and starts nothing, with exit code 0', async () => {
+      const { code, host } = await check({ APP_SIZE: '5' });
+      expect(code).toBe(0);
+      expect(host.stdout).toBe('app: the configuration is valid\n');
+    });
+
+    it('names a variable that is nearly one of its own, which is no problem', async () => {
+      const { code, host } = await check({ APP_SZIE: '5' });
+      expect(code).toBe(0);
+      expect(host.stdout).toBe(
+        'app: APP_SZIE is no variable of this program: did you mean APP_SIZE?\n' +
+          'app: the configuration is valid\n',
+      );
+    });
+
+    it('prints what a start would, where something is wrong, with exit code 2', async () => {
+      const env = { APP_SIZE: 'big', APP_OWNER: '0', APP_OWNR: '1' };
+      const { code, host } = await check(env);
+      expect(code).toBe(2);
+      const started = new SimulatedHost({ env });
+      expect(await (await launch([], {}, started)).ended).toBe(2);
+      expect(host.stderr).toBe(started.stderr);
+      expect(problemsInReport(host.stderr)).toEqual([
+        'APP_SIZE is "big"; expected a whole number from 1 to 9',
+        'APP_OWNER is "0"; expected a whole number from 1 to 9',
+        'APP_OWNR is no variable of this program: did you mean APP_OWNER?',
+      ]);
+    });
+  });
+
+  it('warns of a variable that is nearly one of its own', async () => {
+    const host = new SimulatedHost({ env: { APP_OWNR: '5' } });
+    const { logger, ended } = await launch([], {}, host);
+    host.signal('SIGTERM');
+    expect(await ended).toBe(0);
+    expect(logger.messages('warn')).toEqual([
+      'APP_OWNR is no variable of this program: did you mean APP_OWNER?',
+    ]);
   });
 
   it('prints each problem of its configuration in a plain line, with exit code 2', async () => {

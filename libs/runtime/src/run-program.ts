@@ -6,7 +6,9 @@ import {
   type ConfigFields,
   type ConfigOf,
 } from './config';
+import { configurationReport } from './configuration-report';
 import { helpText } from './help-text';
+import { misspeltText, misspeltVariables } from './misspelt-variables';
 import { PipelineError } from './pipeline-error';
 import { messageOf } from './thrown-value';
 import { nodeHost, type ProgramHost } from './program-host';
@@ -47,7 +49,9 @@ export const EXIT = { ok: 0, failed: 1, configInvalid: 2 } as const;
  *       graceMs: 25_000, logger: createProgramLogger, build: createCollector });
  *
  * - Reads the configuration; what is wrong with it is printed on stderr, a line each: exit code 2.
- * - `--help` prints every variable: exit code 0.
+ *   A variable that is nearly one of the program's own is named beside it, or else in a warning.
+ * - `--help` prints every variable: exit code 0. `--check-config` ends after the first step: exit code
+ *   0 or 2, and nothing has been started.
  * - Builds the components and starts them in order. One that fails to start ends the program with
  *   one clear line: exit code 2 for CONFIG_INVALID, else 1.
  * - SIGTERM or SIGINT stops them in reverse within the grace: exit code 0. Signals within the first
@@ -77,26 +81,37 @@ async function run<F extends ConfigFields, L extends ProgramLogger>(
   const { name } = options;
   if (host.args.includes('--help') || host.args.includes('-h')) {
     const variables = describeConfig(options.config);
-    await host.write('stdout', helpText({ ...options, command: host.command, variables }));
+    const command = `${host.command} [--check-config]`;
+    await host.write('stdout', helpText({ ...options, command, variables }));
     return EXIT.ok;
   }
-  if (host.args.length > 0) {
-    const line = `${name}: takes no arguments but --help, which lists the variables it reads\n`;
+  const isCheck = host.args.length === 1 && host.args[0] === '--check-config';
+  if (host.args.length > 0 && !isCheck) {
+    const line =
+      `${name}: takes no arguments but --check-config and ` +
+      '--help, which lists the variables it reads\n';
     await host.write('stderr', line);
     return EXIT.configInvalid;
   }
 
+  const misspelt = misspeltVariables(options.config, host.env).map(misspeltText);
   let prepared;
   try {
     const config = loadConfig(options.config, host.env);
+    if (isCheck) {
+      const lines = [...misspelt, 'the configuration is valid'];
+      await host.write('stdout', lines.map((line) => `${name}: ${line}\n`).join(''));
+      return EXIT.ok;
+    }
     const graceMs = typeof options.graceMs === 'number' ? options.graceMs : options.graceMs(config);
     prepared = { config, graceMs, logger: options.logger(name, config) };
   } catch (error) {
-    await host.write('stderr', configurationProblem(name, error));
+    await host.write('stderr', configurationProblem(name, error, misspelt));
     return exitCodeOf(error);
   }
 
   const { config, graceMs, logger } = prepared;
+  for (const text of misspelt) logger.warn({}, text);
   const supervisor = new Supervisor({ name, graceMs, logger, host });
   return supervisor.run(() => options.build(config, logger));
 }
@@ -108,13 +123,7 @@ export function exitCodeOf(error: unknown): number {
     : EXIT.failed;
 }
 
-function configurationProblem(name: string, error: unknown): string {
+function configurationProblem(name: string, error: unknown, misspelt: readonly string[]): string {
   if (exitCodeOf(error) !== EXIT.configInvalid) return `${name}: ${messageOf(error)}\n`;
-  const problems = messageOf(error).split('\n');
-  return [
-    `${name}: the configuration is not valid:`,
-    ...problems.map((problem) => `  ${problem}`),
-    `Run with --help to see every variable.`,
-    '',
-  ].join('\n');
+  return configurationReport(name, [...messageOf(error).split('\n'), ...misspelt]);
 }

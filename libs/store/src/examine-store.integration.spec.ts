@@ -28,10 +28,10 @@ function config(more: Partial<StoreConfig> = {}): StoreConfig {
   };
 }
 
-async function openStore() {
+async function openStore(more?: Partial<StoreConfig>) {
   const { logger } = createLogSink();
   const basics = { clock: systemClock, random: systemRandom, logger, sameContent: identicalText };
-  const store = await createStore(config(), basics);
+  const store = await createStore(config(more), basics);
   if (store === undefined) throw new Error('there is no store');
   return store;
 }
@@ -83,6 +83,61 @@ describe('a look at a PostgreSQL that asks for a password', () => {
 });
 
 describe('a look at a PostgreSQL', () => {
+  it('tells that the database is not there: a worker does not start, and how to make it', async () => {
+    const storeUrl = url.replace(/test_\d+$/, 'not-there');
+    expect((await findingsOf({ storeUrl }))['reachable']).toMatchObject({
+      level: 'problem',
+      value: 'no: PostgreSQL: database "not-there" does not exist',
+      meaning: 'a worker does not start',
+      change: [
+        `CREATE DATABASE "not-there" ENCODING 'UTF8' TEMPLATE template0`,
+        'or name another database in STORE_URL',
+      ],
+    });
+    await expect(openStore({ storeUrl })).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  describe('with a user of few rights', () => {
+    const limited = () => ({ storeUrl: url.replace('//postgres:', '//limited:') });
+    beforeAll(() => server.query(`create role limited login password '${PASSWORD}'`));
+
+    it('tells that it may not make its tables, until it may', async () => {
+      expect((await findingsOf(limited()))['permissions']).toMatchObject({
+        level: 'problem',
+        value: 'user limited lacks CREATE',
+        change: ['GRANT CREATE ON SCHEMA "public" TO "limited"'],
+      });
+      await expect(openStore(limited())).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+      await server.query('grant create on schema "public" to "limited"', [], { url });
+      expect((await findingsOf(limited()))['permissions']).toBeUndefined();
+      await (await openStore(limited())).close();
+    });
+
+    it('tells which rights on the table it lacks, those of retention where that is on', async () => {
+      await (await openStore()).close();
+      await server.query('grant select on event_store_schema to limited', [], { url });
+      await server.query('grant select on events to limited', [], { url });
+      const lacks = async (days: number) =>
+        (await findingsOf({ ...limited(), storeRetentionDays: days }))['permissions'];
+      expect(await lacks(0)).toMatchObject({
+        level: 'problem',
+        value: 'user limited lacks INSERT on events',
+        change: ['GRANT INSERT ON events TO "limited"'],
+      });
+      await server.query('grant insert on events to "limited"', [], { url });
+      expect(await lacks(0)).toBeUndefined();
+      expect(await lacks(7)).toMatchObject({
+        value: 'user limited lacks DELETE, UPDATE on events',
+      });
+    });
+  });
+
+  it('tells that nothing may be written there', async () => {
+    const database = url.slice(url.lastIndexOf('/') + 1);
+    await server.query(`alter database ${database} set default_transaction_read_only = on`);
+    expect((await findingsOf())['transaction_read_only']).toMatchObject({ level: 'problem' });
+  });
+
   it('changes nothing: the schema is told to be older, and stays so', async () => {
     expect((await findingsOf())['schema']).toMatchObject({ level: 'warning', value: 'version 0' });
     expect(await server.query("select to_regclass('events')::text as name", [], { url })).toEqual([

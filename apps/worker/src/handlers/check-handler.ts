@@ -1,5 +1,6 @@
 import type { EventHandler } from '@event-pipeline/consumer';
 import type { StoredEvent } from '@event-pipeline/contracts';
+import { shownValue } from '@event-pipeline/runtime';
 
 const DAY_MS = 24 * 60 * 60_000;
 const FORM =
@@ -24,7 +25,7 @@ export type CheckedHandler =
 export function checkHandler(name: string, exported: unknown): CheckedHandler {
   if (typeof exported === 'function') return { handler: exported as EventHandler<StoredEvent> };
   if (!isObject(exported) || !('handle' in exported || 'batch' in exported)) {
-    return { problems: [`has ${kindOf(exported)} as ${name}; ${FORM}`] };
+    return { problems: [`has ${shown(exported)} as ${name}; ${FORM}`] };
   }
   const problems = [
     ...formProblems(name, exported),
@@ -46,13 +47,13 @@ function formProblems(name: string, exported: Fields): string[] {
   const form = 'handle' in exported ? 'handle' : 'batch';
   const given = exported[form];
   if (typeof given === 'function') return [];
-  return [`has ${kindOf(given)} as ${form} of ${name}; expected a function`];
+  return [`has ${shown(given)} as ${form} of ${name}; expected a function`];
 }
 
 function retryProblems(name: string, retry: unknown): string[] {
   if (!isObject(retry) || Array.isArray(retry)) {
     return [
-      `has ${kindOf(retry)} as retry of ${name}; expected { ${Object.keys(RETRY_SETTINGS).join(', ')} }`,
+      `has ${shown(retry)} as retry of ${name}; expected { ${Object.keys(RETRY_SETTINGS).join(', ')} }`,
     ];
   }
   const problems = unknownProblems(`retry of ${name}`, retry, Object.keys(RETRY_SETTINGS));
@@ -70,8 +71,7 @@ function numberProblems(
 ): string[] {
   const fits = Number.isInteger(value) && Number(value) >= min && Number(value) <= max;
   if (fits) return [];
-  const shown = typeof value === 'number' ? String(value) : kindOf(value);
-  return [`has ${shown} as ${name}; expected a whole number from ${min} to ${max}`];
+  return [`has ${shown(value)} as ${name}; expected a whole number from ${min} to ${max}`];
 }
 
 function unknownProblems(name: string, object: Fields, known: readonly string[]): string[] {
@@ -91,7 +91,10 @@ function isPlain(object: object): boolean {
   return prototype === Object.prototype || prototype === null;
 }
 
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'a list' : typeof value;
+/** A value as a message can bear it: itself where that is short, else what it is. */
+function shown(value: unknown): string {
+  if (typeof value === 'string') return shownValue(value);
+  if (typeof value === 'symbol' || typeof value === 'function') return `a ${typeof value}`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Array.isArray(value) ? 'a list' : 'an object';
 }

@@ -103,7 +103,7 @@ describe('a module of handlers that cannot be used', () => {
       'has a string for a handler',
       'string.cjs',
       'module.exports = { one: "two" }',
-      /has string as the handler for "one"; expected a function \(event, context\), \{ handle: .* or \{ batch:/,
+      /has "two" as the handler for "one"; expected a function \(event, context\), \{ handle: .* or \{ batch:/,
     ],
     [
       'has null for a handler',
@@ -116,13 +116,13 @@ describe('a module of handlers that cannot be used', () => {
       'has a batch that is no function',
       'batch.cjs',
       'module.exports = { one: { batch: true } }',
-      /has boolean as batch of the handler for "one"; expected a function$/,
+      /has true as batch of the handler for "one"; expected a function$/,
     ],
     [
       'has a handle that is no function',
       'handle.cjs',
       'module.exports = { one: { handle: "f" } }',
-      /has string as handle of the handler for "one"; expected a function$/,
+      /has "f" as handle of the handler for "one"; expected a function$/,
     ],
     [
       'has both forms in one handler',
@@ -140,13 +140,13 @@ describe('a module of handlers that cannot be used', () => {
       'has a time limit that is no number',
       'limit.cjs',
       'module.exports = { one: { handle() {}, timeoutMs: "1 s" } }',
-      /has string as timeoutMs of the handler for "one"; expected a whole number from 0 to 86400000$/,
+      /has "1 s" as timeoutMs of the handler for "one"; expected a whole number from 0 to 86400000$/,
     ],
     [
       'has retries that are no object',
       'retries.cjs',
       'module.exports = { one: { handle() {}, retry: 3 } }',
-      /has number as retry of the .*; expected \{ maxAttempts, baseDelayMs, maxDelayMs, maxAgeMs \}$/,
+      /has 3 as retry of the .*; expected \{ maxAttempts, baseDelayMs, maxDelayMs, maxAgeMs \}$/,
     ],
     [
       'has retries of another name',
@@ -166,18 +166,47 @@ describe('a module of handlers that cannot be used', () => {
       'module.exports = { "user login": () => 1 }',
       /has a handler for "user login", which is no event type/,
     ],
-    ['is no JavaScript', 'syntax.cjs', 'module.exports = {', /cannot be loaded: SyntaxError: /],
+    [
+      'is no JavaScript',
+      'syntax.cjs',
+      'module.exports = {\n one: (;\n};',
+      /cannot be loaded: SyntaxError: .* \(in line 2\)$/,
+    ],
+    [
+      'is no JavaScript, as an ES module',
+      'syntax.mjs',
+      'export const one = () => 1;\n\nexport const two = (;',
+      /cannot be loaded: SyntaxError: .* \(in line 3\)$/,
+    ],
+    [
+      'needs a file that is no JavaScript',
+      'needs-syntax.cjs',
+      '\nrequire("./syntax.cjs")',
+      /cannot be loaded: SyntaxError: .* \(in \/.*\/syntax\.cjs, line 2\)$/,
+    ],
+    [
+      'has a mistake in a line that runs when it is loaded',
+      'mistake.mjs',
+      'const table = undefined;\nexport const one = table.one;',
+      /cannot be loaded: TypeError: .* \(in line 2\)$/,
+    ],
+    [
+      'needs a package that is not installed, as an ES module',
+      'needs.mjs',
+      'import "not-installed";',
+      /cannot be loaded: Error: Cannot find package 'not-installed' imported from [^()]*$/,
+    ],
     [
       'throws when it is loaded',
       'throws.cjs',
       'throw new Error("no database\\nat all")',
-      /cannot be loaded: Error: no database$/,
+      /cannot be loaded: Error: no database \(in line 1\)$/,
     ],
     [
       'needs what is not installed',
       'needs.cjs',
       'require("not-installed")',
-      /cannot be loaded: Error: Cannot find module 'not-installed'$/,
+      /cannot be loaded: Error: Cannot find module 'not-installed' \(in line 1\)$/,
     ],
   ])('that %s is refused in one clear line', async (_, name, text, message) => {
     const file = await moduleFile(name, text);
@@ -200,8 +229,8 @@ describe('a module of handlers that cannot be used', () => {
     const { error } = await loader.run(file);
     expect(error?.message.split('\n').map((line) => line.replace(file, 'FILE'))).toEqual([
       expect.stringMatching(/^WORKER_HANDLERS: FILE has a handler for "user login", which is no/),
-      expect.stringMatching(/^WORKER_HANDLERS: FILE has number as the handler for "one"; /),
-      expect.stringMatching(/^WORKER_HANDLERS: FILE has number as handle of the handler for "two"/),
+      expect.stringMatching(/^WORKER_HANDLERS: FILE has 7 as the handler for "one"; /),
+      expect.stringMatching(/^WORKER_HANDLERS: FILE has 1 as handle of the handler for "two"/),
       expect.stringMatching(/^WORKER_HANDLERS: FILE has 0.5 as retry.maxAgeMs of the handler for/),
       expect.stringMatching(/^WORKER_HANDLERS: FILE has -1 as timeoutMs of the handler for "two"/),
     ]);

@@ -5,6 +5,7 @@ import { DEFAULT_HANDLER, type EventHandler, type HandlersByType } from '@event-
 import { EVENT_TYPE_PATTERN, type StoredEvent } from '@event-pipeline/contracts';
 import { PipelineError, messageOf } from '@event-pipeline/runtime';
 import { checkHandler } from './check-handler';
+import { callersFile, failurePlace, type Place } from './failure-place';
 
 /**
  * Loads a user's handlers from a JavaScript module, CommonJS or ES: an object of handlers by event
@@ -54,20 +55,29 @@ async function insistOnFile(path: string, file: string): Promise<void> {
 
 /** import() takes both module systems, and the bundler leaves a computed one as it is. */
 async function importModule(file: string): Promise<Readonly<Record<string, unknown>>> {
+  const own = callersFile();
   try {
     return (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>;
   } catch (error) {
     const [firstLine = ''] = messageOf(error).split('\n');
     const name = error instanceof Error ? error.name : 'error';
+    const place = error instanceof Error ? await failurePlace(error, file, own) : undefined;
+    const where = place === undefined ? '' : placeText(place, file);
     const hint = /Unexpected token 'export'|Cannot use import statement/.test(firstLine)
       ? '; name it .mjs, or put "type": "module" into the package.json beside it'
       : '';
     throw new PipelineError(
       'CONFIG_INVALID',
-      `WORKER_HANDLERS: ${file} cannot be loaded: ${name}: ${firstLine}${hint}`,
+      `WORKER_HANDLERS: ${file} cannot be loaded: ${name}: ${firstLine}${where}${hint}`,
       { cause: error },
     );
   }
+}
+
+function placeText(place: Place, file: string): string {
+  return place.file === file
+    ? ` (in line ${place.line})`
+    : ` (in ${place.file}, line ${place.line})`;
 }
 
 /** The object that maps types to handlers, wherever the module system has put it. */

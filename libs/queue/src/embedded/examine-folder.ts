@@ -1,16 +1,9 @@
-import {
-  accessSync,
-  constants,
-  existsSync,
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  statfsSync,
-} from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, statfsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import {
   fineFinding,
   messageOf,
+  obstacleToFolder,
   problemFinding,
   warningFinding,
   type Finding,
@@ -32,12 +25,21 @@ export async function examineFolder(
 ): Promise<QueueExamination> {
   const place = resolve(path);
   const nothing = { place, health: undefined, contents: [] };
+  const obstacle = obstacleToFolder(place);
+  if (obstacle !== undefined) {
+    const means = 'neither collector nor worker starts';
+    const change = 'name a folder that this user may write to, as in QUEUE_URL=embedded:./data';
+    return { ...nothing, server: [problemFinding('folder', obstacle, means, change)] };
+  }
   if (!existsSync(place)) {
     const means = 'it is made when collector or worker start';
     return { ...nothing, server: [warningFinding('folder', 'not there', means)] };
   }
-  const folder = [accessFinding(place), roomFinding(place), ...openedBy(place)];
-  if (folder.some(({ level }) => level === 'problem')) return { ...nothing, server: folder };
+  const folder = [
+    fineFinding('folder', 'there, and can be written'),
+    roomFinding(place),
+    ...openedBy(place),
+  ];
   if (!existsSync(join(place, DATA_FILE))) {
     const means = 'nobody has used it yet';
     return { ...nothing, server: [...folder, warningFinding('queue', 'empty', means)] };
@@ -59,16 +61,6 @@ export async function examineFolder(
   } catch (error) {
     const problem = problemFinding('queue', 'cannot be opened', messageOf(error));
     return { ...nothing, server: [...folder, problem] };
-  }
-}
-
-function accessFinding(place: string): Finding {
-  try {
-    accessSync(place, constants.R_OK | constants.W_OK | constants.X_OK);
-    return fineFinding('folder', 'there, and can be written');
-  } catch {
-    const means = 'this user may not write there';
-    return problemFinding('folder', 'there', means, `chown -R "$(id -u)" '${place}'`);
   }
 }
 

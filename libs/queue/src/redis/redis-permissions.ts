@@ -1,7 +1,7 @@
 import { fineFinding, problemFinding, warningFinding, type Finding } from '@event-pipeline/runtime';
 import { messageOf } from '@event-pipeline/runtime';
 import { replyCode } from './redis-errors';
-import { partitionKeys } from './redis-keys';
+import { partitionKeys, partitionsKey } from './redis-keys';
 import type { RedisArgument, RedisLink } from './redis-link';
 import { redisScripts } from './redis-scripts';
 
@@ -9,7 +9,6 @@ import { redisScripts } from './redis-scripts';
 const SENT = (key: string): readonly (readonly [string, ...RedisArgument[]])[] => [
   ['evalsha', redisScripts.stats.sha, 1, key],
   ['eval', 'return 1', 1, key],
-  ['set', key, 'x', 'NX', 'GET'],
   ['blpop', key, 1],
   ['scan', 0],
   ['ping'],
@@ -85,33 +84,75 @@ export async function permissionFindings(
     const means = 'ACL DRYRUN is not permitted, so only trying tells what this user may do';
     return [scripts, warningFinding('permissions', 'unknown', means)];
   }
+  const dryRun = async (command: readonly RedisArgument[]) =>
+    String(await redis.call(key, 'acl', ['dryrun', user, ...command]));
   const missing = new Set<string>();
-  const keysRefused = new Set<string>();
   for (const command of [...SENT(key), ...calledByScripts(key)]) {
-    const answer = String(await redis.call(key, 'acl', ['dryrun', user, ...command]));
-    if (answer === 'OK') continue;
-    if (/key/.test(answer)) keysRefused.add(key);
-    else missing.add(command[0] === 'config' ? 'config|get' : command[0]);
+    const answer = await dryRun(command);
+    if (answer === 'OK' || isAboutKeys(answer)) continue;
+    missing.add(command[0] === 'config' ? 'config|get' : String(command[0]));
   }
-  if (missing.size === 0 && keysRefused.size === 0) {
-    return [scripts, fineFinding('permissions', `user ${user} may do all that is needed`)];
+  let lacksKeys = false;
+  for (const name of keysOf(queueName)) {
+    lacksKeys ||= isAboutKeys(await dryRun(['eval', 'return 1', 1, name]));
+  }
+  const { epoch } = partitionKeys(queueName, 0);
+  const lacksEpoch = isAboutKeys(await dryRun(['set', epoch, 'x', 'NX', 'GET']));
+  // The grant for the other keys is one for this key, too.
+  const epochs = lacksEpoch && !lacksKeys ? [epochFinding(user, queueName)] : [];
+  if (missing.size === 0 && !lacksKeys) {
+    const rest = epochs.length === 0 ? '' : ' else';
+    return [
+      scripts,
+      ...epochs,
+      fineFinding('permissions', `user ${user} may do all${rest} that is needed`),
+    ];
   }
   const grants = [
     ...[...missing].map((name) => `+${name}`),
-    ...(keysRefused.size > 0 ? [`~${queueName}*`, `~{${queueName}*`] : []),
+    ...(lacksKeys ? keyPatterns(queueName) : []),
   ].join(' ');
   const lacks = [
     ...(missing.size > 0 ? [`commands ${[...missing].join(', ')}`] : []),
-    ...(keysRefused.size > 0 ? ["the queue's keys"] : []),
+    ...(lacksKeys ? ["the queue's keys"] : []),
   ].join(' and ');
   // Two commands that the queue can do without: it then knows less of the server.
   const isNeeded = [...missing].some((name) => !['config|get', 'role', 'info'].includes(name));
-  const make = isNeeded || keysRefused.size > 0 ? problemFinding : warningFinding;
+  const make = isNeeded || lacksKeys ? problemFinding : warningFinding;
   const means = 'what the queue does is refused';
   return [
     scripts,
+    ...epochs,
     make('permissions', `user ${user} lacks ${lacks}`, means, `ACL SETUSER ${user} ${grants}`),
   ];
+}
+
+/** Each key that a partition has, its epoch apart; those of leases and batches by an example. */
+function keysOf(queueName: string): readonly string[] {
+  const { pending, leases, suspect, isolated, delayed, dead, counters, wakeup, lease, batch } =
+    partitionKeys(queueName, 0);
+  const lists = [pending, leases, suspect, isolated, delayed, dead, counters, wakeup];
+  return [...lists, lease('0'), batch('0'), partitionsKey(queueName)];
+}
+
+/** As rules of an ACL. */
+function keyPatterns(queueName: string): readonly string[] {
+  return [`~${queueName}*`, `~{${queueName}*`];
+}
+
+/** The queue works without; see ServerInspection, which warns of the same. */
+function epochFinding(user: string, queueName: string): Finding {
+  return warningFinding(
+    'epoch key',
+    `user ${user} may not keep it`,
+    'where Redis comes back without its data, nobody will notice',
+    `ACL SETUSER ${user} ${keyPatterns(queueName).join(' ')}`,
+  );
+}
+
+/** Whether the answer of a dry run is that the keys are not permitted, rather than the command. */
+function isAboutKeys(answer: string): boolean {
+  return / access the .* key/.test(answer);
 }
 
 /** Runs a script of the queue that reads only. */

@@ -63,6 +63,13 @@ const MISCONFIGURED: readonly [states: RegExp, whatToDo: string][] = [
   ],
 ];
 
+/** What a person has to change; undefined for what waiting may help with. */
+export function whatToDoAbout(error: unknown): string | undefined {
+  return MISCONFIGURED.find(([states]) => states.test(sqlState(error)))?.[1];
+}
+
+export const UNDEFINED_DATABASE = '3D000';
+
 /**
  * What a failed statement means to the caller. No answer, and every answer that is not about the
  * configuration, is STORE_UNAVAILABLE: whether rows were stored is unknown, and repeating is safe.
@@ -71,12 +78,11 @@ export function toStoreError(error: unknown): PipelineError {
   if (error instanceof PipelineError) return error;
   const state = sqlState(error);
   const reason = reasonOf(error);
-  for (const [states, whatToDo] of MISCONFIGURED) {
-    if (states.test(state)) {
-      return new PipelineError('CONFIG_INVALID', `PostgreSQL: ${reason}: ${whatToDo}`, {
-        cause: error,
-      });
-    }
+  const whatToDo = whatToDoAbout(error);
+  if (whatToDo !== undefined) {
+    return new PipelineError('CONFIG_INVALID', `PostgreSQL: ${reason}: ${whatToDo}`, {
+      cause: error,
+    });
   }
   const shownState = state === '' ? '' : ` (SQLSTATE ${state})`;
   return new PipelineError('STORE_UNAVAILABLE', `PostgreSQL: ${reason}${shownState}`, {

@@ -60,10 +60,34 @@ const anEvent = fc
   })
   .map((fields) => Buffer.from(Event.encode(Event.fromPartial(fields)).finish()));
 
-/** The bytes of one event behind another: fields that come twice; and bytes damaged at random. */
+/** A field or an attribute that may be there already. */
+const oneMore = fc
+  .constantFrom<Partial<Event>>(
+    { source: 'b' },
+    { type: 'b' },
+    { timestamp: NOW },
+    { data: Buffer.from('1') },
+    { attributes: new Map([['a', '2']]) },
+    { attributes: new Map([['', '2']]) },
+  )
+  .map((fields) => Event.encode(Event.fromPartial(fields)).finish());
+const ordinary = Event.encode(
+  Event.fromPartial({
+    eventId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff',
+    type: 'a',
+    timestamp: NOW,
+    source: 'a',
+    attributes: new Map([['a', '1']]),
+  }),
+).finish();
+
+/** Whole events, some with fields that come twice, some damaged or cut off. */
 const onTheWire = fc.oneof(
   { weight: 6, arbitrary: anEvent },
-  fc.tuple(anEvent, anEvent).map((both) => Buffer.concat(both)),
+  fc.tuple(fc.oneof(anEvent, fc.constant(ordinary)), oneMore).map((both) => Buffer.concat(both)),
+  fc.tuple(fc.constant(ordinary), fc.integer({ min: 1, max: 3 })).map(([bytes, missing]) => {
+    return bytes.subarray(0, bytes.length - missing);
+  }),
   fc.tuple(anEvent, fc.nat(), fc.integer({ min: 0, max: 255 })).map(([bytes, at, byte]) => {
     if (bytes.length > 0) bytes[at % bytes.length] = byte;
     return bytes;

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { jsonLike } from '../testing/json-like';
+import { jsonLike, NOT_JSON } from '../testing/json-like';
 import { JsonLook, lookAtJson } from './plain-json';
 import { MAX_JSON_DEPTH, problemOfJson } from './storable-json';
 
@@ -24,6 +24,10 @@ describe('a quick look at JSON', () => {
       }),
       { numRuns: 20_000 },
     );
+  });
+
+  it.each(NOT_JSON)('is unsure of %j', (text) => {
+    expect(look(text)).toBe(JsonLook.Unsure);
   });
 
   it('is unsure of what is nested too deeply, and of nothing less', () => {

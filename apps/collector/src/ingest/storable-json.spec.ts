@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { jsonLike } from '../testing/json-like';
+import { jsonLike, NOT_JSON } from '../testing/json-like';
 import { MAX_JSON_DEPTH, problemOfJson } from './storable-json';
 
 const problemOf = (text: string) => problemOfJson(Buffer.from(text));
@@ -40,40 +40,7 @@ describe('JSON that every database stores', () => {
     expect(problemOf(text)).toBe(problem);
   });
 
-  it.each([
-    '',
-    ' ',
-    '{',
-    '[1',
-    '"a',
-    '"\\',
-    '"\\u12',
-    '"\t"',
-    'undefined',
-    'truex',
-    'tru',
-    "{'a':1}",
-    '{"a":1,}',
-    '[1,]',
-    '[,1]',
-    '{"a"}',
-    '{"a" 1}',
-    '{1:2}',
-    '[1}',
-    '{"a":1]',
-    '1 2',
-    '01',
-    '1.',
-    '.5',
-    '-',
-    '1e',
-    '+1',
-    'NaN',
-    '1,"eventId":"x"',
-    '1}{"a":2',
-    '\u00a0{}',
-    '\ufeff{}',
-  ])('refuses %j', (text) => {
+  it.each(NOT_JSON)('refuses %j', (text) => {
     expect(problemOf(text)).toMatch(/not valid JSON/);
   });
 

@@ -17,3 +17,39 @@ const damaged = fc.tuple(valid, fc.nat(), piece).map(([json, at, insert]) => {
 export const jsonLike = fc
   .oneof(soup, inText, valid, damaged)
   .filter((text) => !/\p{Surrogate}/u.test(text));
+
+/** Texts that are nearly JSON. */
+export const NOT_JSON: readonly string[] = [
+  '',
+  ' ',
+  '{',
+  '[1',
+  '"a',
+  '"\\',
+  '"\\u12',
+  '"\t"',
+  'undefined',
+  'truex',
+  'tru',
+  "{'a':1}",
+  '{"a":1,}',
+  '[1,]',
+  '[,1]',
+  '{"a"}',
+  '{"a" 1}',
+  '{1:2}',
+  '[1}',
+  '{"a":1]',
+  '1 2',
+  '01',
+  '1.',
+  '.5',
+  '-',
+  '1e',
+  '+1',
+  'NaN',
+  '1,"eventId":"x"',
+  '1}{"a":2',
+  '\u00a0{}',
+  '\ufeff{}',
+];

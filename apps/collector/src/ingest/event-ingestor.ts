@@ -7,6 +7,7 @@ import {
 import { PipelineError, type Clock } from '@event-pipeline/runtime';
 import { decodeEvent, type Refusal } from './event-decoder';
 import { refusalOf, type EventLimits } from './event-validator';
+import { PlainEventReader } from './plain-event';
 
 export interface StorableEvent {
   /** The JSON text to be queued. */
@@ -26,16 +27,27 @@ const SHOWN_ID_LENGTH = 64;
  * bad event never fails its neighbours.
  */
 export class EventIngestor {
+  private readonly plain: PlainEventReader;
+
   constructor(
     private readonly limits: EventLimits,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.plain = new PlainEventReader(limits);
+  }
 
   /** @param index position of the event in its stream or batch, for the rejection */
   judge(bytes: Uint8Array, index: number): Verdict {
+    const now = this.clock.now();
+    const plain = this.plain.read(bytes, now);
+    if (plain !== undefined) return { body: plain.body, key: plain.key, rejection: undefined };
+    return this.judgeClosely(bytes, index, now);
+  }
+
+  /** The slow way, for any event: decoded, checked and encoded by the contract's own code. */
+  judgeClosely(bytes: Uint8Array, index: number, now: number): Verdict {
     const { event, refusal } = decodeEvent(bytes);
     if (refusal) return reject(refusal, index, event?.eventId ?? '');
-    const now = this.clock.now();
     const invalid = refusalOf(event, this.limits, now);
     if (invalid) return reject(invalid, index, event.eventId);
     return { ...storable(event, now), rejection: undefined };

@@ -19,8 +19,8 @@ export interface EventLimits {
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const EARLIEST_TIMESTAMP = Date.UTC(2000, 0, 1);
-const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
+export const EARLIEST_TIMESTAMP = Date.UTC(2000, 0, 1);
+export const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
 
 /** Whether a text is a UUID of any version, in either case. */
 export function isUuid(text: string): boolean {

@@ -1,0 +1,156 @@
+import fc from 'fast-check';
+import { Event } from '@event-pipeline/contracts';
+import { SimulatedClock } from '@event-pipeline/runtime/testing';
+import { EventIngestor } from './event-ingestor';
+import { PlainEventReader } from './plain-event';
+
+const NOW = Date.UTC(2026, 5, 1);
+const LIMITS = { maxDataBytes: 400, maxAttributes: 4, maxAttributeBytes: 24, maxFieldBytes: 20 };
+
+/** Of both ways: what they make of the same bytes. */
+function bothWays(bytes: Uint8Array) {
+  const ingestor = new EventIngestor(LIMITS, new SimulatedClock(NOW));
+  return {
+    fast: new PlainEventReader(LIMITS).read(bytes, NOW),
+    slow: ingestor.judgeClosely(bytes, 0, NOW),
+  };
+}
+
+const odd = fc.constantFrom(
+  ...['', '\0', '"', '\\', '\n', 'é', '😀', '\u2028', '__proto__', 'a'.repeat(21), '\u007f'],
+);
+const text = fc.oneof(fc.string({ maxLength: 24 }), odd, fc.constant('shop-7'));
+const json = fc.oneof(
+  fc.json({ maxDepth: 3 }),
+  fc.json({ stringUnit: 'binary', maxDepth: 2 }),
+  fc.constantFrom(
+    '',
+    ' {"a" : [ ] } ',
+    '1e5',
+    '-0.50',
+    '{"a":1}}',
+    '[1,]',
+    '"\\u0000"',
+    '"\\n\\""',
+  ),
+  fc.constantFrom('{"größe":1}', '"\\ud800"', 'tru', 'nul', '-', '1.', '{"a":1,"a":2}'),
+);
+const anEvent = fc
+  .record({
+    eventId: fc.oneof(
+      { weight: 8, arbitrary: fc.uuid() },
+      fc.uuid().map((id) => id.toUpperCase()),
+      odd,
+      fc.constant('6f9619ff-8b86-4d01-b42d-00cf4fc964fg'),
+    ),
+    type: fc.oneof(
+      { weight: 8, arbitrary: fc.stringMatching(/^[A-Za-z][A-Za-z0-9_.-]{0,127}$/) },
+      fc.constantFrom('', '1a', 'a b', 'a'.repeat(129), 'ä'),
+    ),
+    timestamp: fc.oneof(
+      { weight: 8, arbitrary: fc.integer({ min: 946_684_800_000, max: NOW }) },
+      fc.constantFrom(0, -1, 946_684_799_999, NOW + 86_400_000, NOW + 86_400_001, 2 ** 53 - 1),
+    ),
+    data: json.map((each) => Buffer.from(each)),
+    dataContentType: fc.constantFrom('', '', '', 'application/json', 'text/plain', 'a/b+json'),
+    source: fc.oneof(fc.constant(''), text),
+    partitionKey: fc.oneof(fc.constant(''), text),
+    schemaVersion: fc.oneof(fc.constant(''), text),
+    attributes: fc.array(fc.tuple(text, text), { maxLength: 5 }).map((members) => new Map(members)),
+  })
+  .map((fields) => Buffer.from(Event.encode(Event.fromPartial(fields)).finish()));
+
+/** A field or an attribute that may be there already. */
+const oneMore = fc
+  .constantFrom<Partial<Event>>(
+    { source: 'b' },
+    { type: 'b' },
+    { timestamp: NOW },
+    { data: Buffer.from('1') },
+    { attributes: new Map([['a', '2']]) },
+    { attributes: new Map([['', '2']]) },
+  )
+  .map((fields) => Event.encode(Event.fromPartial(fields)).finish());
+const ordinary = Event.encode(
+  Event.fromPartial({
+    eventId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff',
+    type: 'a',
+    timestamp: NOW,
+    source: 'a',
+    attributes: new Map([['a', '1']]),
+  }),
+).finish();
+
+/** Whole events, some with fields that come twice, some damaged or cut off. */
+const onTheWire = fc.oneof(
+  { weight: 6, arbitrary: anEvent },
+  fc.tuple(fc.oneof(anEvent, fc.constant(ordinary)), oneMore).map((both) => Buffer.concat(both)),
+  fc.tuple(fc.constant(ordinary), fc.integer({ min: 1, max: 3 })).map(([bytes, missing]) => {
+    return bytes.subarray(0, bytes.length - missing);
+  }),
+  fc.tuple(anEvent, fc.nat(), fc.integer({ min: 0, max: 255 })).map(([bytes, at, byte]) => {
+    if (bytes.length > 0) bytes[at % bytes.length] = byte;
+    return bytes;
+  }),
+  fc.tuple(anEvent, fc.nat()).map(([bytes, at]) => bytes.subarray(0, at % (bytes.length + 1))),
+  fc.uint8Array({ maxLength: 40 }),
+);
+
+describe('the fast way of an event', () => {
+  it('makes of it what the contract and the validator make of it, or leaves it to them', () => {
+    let taken = 0;
+    fc.assert(
+      fc.property(onTheWire, (bytes) => {
+        const { fast, slow } = bothWays(bytes);
+        if (fast === undefined) return;
+        taken += 1;
+        expect({ ...fast, rejection: undefined }).toEqual(slow);
+      }),
+      { numRuns: 20_000 },
+    );
+    // Or it would prove nothing.
+    expect(taken).toBeGreaterThan(500);
+  });
+
+  it.each([
+    ['nothing but the three members', {}],
+    ['data', { data: Buffer.from('{"amount":[1,2.5e3,true,null,"größe \\n"]}') }],
+    ['data of a media type', { data: Buffer.from('[]'), dataContentType: 'application/json' }],
+    [
+      'all its fields',
+      {
+        source: 'shop',
+        partitionKey: 'user-1',
+        schemaVersion: '2',
+        attributes: new Map([
+          ['traceparent', '00-1'],
+          ['tenant', 'a'],
+        ]),
+      },
+    ],
+  ])('is that of an event with %s', (_, more) => {
+    const event = Event.fromPartial({
+      eventId: '6F9619FF-8b86-4d01-b42d-00cf4fc964ff',
+      type: 'order.created',
+      timestamp: NOW - 1,
+      ...more,
+    });
+    const { fast, slow } = bothWays(Event.encode(event).finish());
+    expect({ ...fast, rejection: undefined }).toEqual(slow);
+  });
+
+  it('is not that of an event at the edge of what is allowed, one step further', () => {
+    const at = (timestamp: number) =>
+      Event.encode(
+        Event.fromPartial({
+          eventId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff',
+          type: 'a',
+          timestamp,
+        }),
+      ).finish();
+    expect(bothWays(at(NOW + 86_400_000)).fast).toBeDefined();
+    expect(bothWays(at(NOW + 86_400_001)).fast).toBeUndefined();
+    expect(bothWays(at(Date.UTC(2000, 0, 1))).fast).toBeDefined();
+    expect(bothWays(at(Date.UTC(2000, 0, 1) - 1)).fast).toBeUndefined();
+  });
+});

@@ -1,5 +1,4 @@
-import { wrapped } from '@event-pipeline/command-line';
-import { escapeUnprintable, type Finding } from '@event-pipeline/runtime';
+import { escapeUnprintable, wrapped, type Finding } from '@event-pipeline/runtime';
 import type { Section } from './run-checks';
 
 export interface Verdict {

@@ -3,8 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+import { createQueue } from '@event-pipeline/queue/create';
 import { freePort, startRedisServer, type RedisServer } from '@event-pipeline/queue/testing';
-import { systemClock, systemRandom, type Finding } from '@event-pipeline/runtime';
+import { loadConfig, systemClock, systemRandom, type Finding } from '@event-pipeline/runtime';
+import { createLogSink } from '@event-pipeline/telemetry/testing';
+import { doctorConfig } from './doctor-config';
 import type { Section } from './run-checks';
 import { runDoctor } from './run-doctor';
 
@@ -32,6 +36,7 @@ async function printed(env: Record<string, string>, ...args: string[]) {
   const code = await runDoctor({
     args,
     env: { ...ports, ...env },
+    command: 'node main.js',
     clock: systemClock,
     random: systemRandom,
     write: (_, part) => {
@@ -197,6 +202,25 @@ describe('the doctor', () => {
     expect(text).toContain('QUEUE_URL');
     expect(text).toContain('STORE_URL');
     expect((await printed({}, '--jsonn')).code).toBe(2);
+  });
+
+  it('names the queues of a folder that has not the one asked for, and makes none', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'doctor-'));
+    try {
+      const queue = await createQueue(
+        loadConfig(doctorConfig, { QUEUE_URL: `embedded:${folder}`, QUEUE_NAME: 'orders' }),
+        { clock: systemClock, random: systemRandom, logger: createLogSink().logger },
+      );
+      await queue.close();
+      const env = { QUEUE_URL: `embedded:${folder}`, QUEUE_NAME: 'oders', STORE_URL: 'none' };
+      for (let look = 0; look < 2; look++) {
+        const { bad, text } = await examined(env);
+        expect(bad).toContain('queue: warning');
+        expect(text).toContain('there is orders');
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('makes no folder for an embedded queue or store that is not there yet', async () => {

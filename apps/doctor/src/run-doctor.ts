@@ -1,4 +1,4 @@
-import { quickstartHint } from '@event-pipeline/command-line';
+import { quickstartHint, typedCommand } from '@event-pipeline/command-line';
 import {
   describeConfig,
   EXIT,
@@ -20,21 +20,23 @@ const CHECK_LIMIT_MS = 15_000;
 export interface DoctorHost {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
+  /** See ProgramHost. */
+  readonly command: string;
   readonly clock: Clock;
   readonly random: Random;
   write(stream: 'stdout' | 'stderr', text: string): Promise<void>;
 }
 
 const SUMMARY =
-  'Looks at the queue, the store, the ports and the clocks, and says what to\n' +
-  'change. It changes nothing. With --json it prints that for a machine.\n' +
+  'Looks at the queue, the store, the ports and the clocks, and says what to ' +
+  'change. It changes nothing. With --json it prints that for a machine. ' +
   'Exit codes: 0 no problem, 1 problems, 2 wrong configuration.';
 
 /** Resolves with the exit code: 0 without a problem (warnings are none), 1, or 2. */
 export async function runDoctor(host: DoctorHost): Promise<number> {
   const { args } = host;
   if (args.includes('--help') || args.includes('-h')) {
-    const command = 'npm run doctor -- [--json]';
+    const command = `${typedCommand(host, { script: 'doctor' })} [--json]`;
     const variables = describeConfig(doctorConfig);
     await host.write('stdout', helpText({ name: 'doctor', summary: SUMMARY, command, variables }));
     return EXIT.ok;
@@ -54,7 +56,11 @@ export async function runDoctor(host: DoctorHost): Promise<number> {
     await host.write('stderr', `doctor: the configuration is not valid:\n${problems.join('')}`);
     return exitCodeOf(error);
   }
-  const hint = quickstartHint(host.env, '.', 'npm run doctor');
+  const hint = quickstartHint(
+    host.env,
+    '.',
+    typedCommand(host, { script: 'doctor' }).replace(/ --$/, ''),
+  );
   if (hint !== undefined) await host.write('stderr', `doctor: ${hint}\n\n`);
   const sections = await runChecks(allChecks(config, host), CHECK_LIMIT_MS, host.clock);
   const print = args.includes('--json') ? jsonReport : printedReport;

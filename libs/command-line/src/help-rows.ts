@@ -1,8 +1,5 @@
+import { HELP_WIDTH, wrapped } from '@event-pipeline/runtime';
 import type { OptionDescription } from './option-description';
-import { wrapped } from './wrapped-text';
-
-/** How wide help texts are: they fit the narrowest terminal that is usual. */
-export const HELP_WIDTH = 80;
 
 /** Two columns, indented: names at the left, what they mean at the right, in {@link HELP_WIDTH}. */
 export function helpRows(rows: readonly (readonly [left: string, right: string])[]): string[] {

@@ -9,4 +9,3 @@ export * from './read-options';
 export * from './signal-watch';
 export * from './terminal-width';
 export * from './typed-command';
-export * from './wrapped-text';

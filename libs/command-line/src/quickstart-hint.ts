@@ -4,8 +4,9 @@ import { join } from 'node:path';
 const DATA_FOLDER = '.data';
 
 /**
- * Two lines, the second to be copied, for commands that look at Redis on this machine because nothing says where the queue is,
- * while `npm start` has left a queue in this folder; undefined where that is not so.
+ * Two lines, the second to be copied, for commands that look at Redis on this machine because
+ * nothing says where the queue is, while `npm start` has left a queue in this folder; undefined where
+ * that is not so.
  *
  * They do not switch to that queue by themselves: collector and worker would use Redis with the same
  * variables, and a purge must not meet another queue than theirs.

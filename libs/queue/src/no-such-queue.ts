@@ -3,18 +3,13 @@ import { PipelineError } from '@event-pipeline/runtime';
 /** Of the queues that there are, so many are named. */
 export const NAMED_QUEUES = 10;
 
-/**
- * The error for a look at a queue that there is not.
- *
- * @param others the queues that are there; undefined where nobody knows
- */
-export function noSuchQueue(
-  name: string,
-  place: string,
-  others: readonly string[] | undefined,
-): PipelineError {
-  const problem = `QUEUE_NAME: there is no queue "${name}" in ${place}`;
-  return new PipelineError('CONFIG_INVALID', `${problem}${whatThereIs(others)}`);
+/** CONFIG_INVALID, for a look at a queue that there is not. */
+export class NoSuchQueueError extends PipelineError {
+  /** @param others the queues that are there; undefined where nobody knows */
+  constructor(name: string, place: string, others: readonly string[] | undefined) {
+    const problem = `QUEUE_NAME: there is no queue "${name}" in ${place}`;
+    super('CONFIG_INVALID', `${problem}${whatThereIs(others)}`);
+  }
 }
 
 function whatThereIs(others: readonly string[] | undefined): string {

@@ -1,4 +1,5 @@
 import type { VariableDescription } from './config';
+import { HELP_WIDTH, wrapped } from './wrapped-text';
 
 export interface HelpContent {
   readonly name: string;
@@ -12,13 +13,16 @@ export interface HelpContent {
 export function helpText({ name, summary, command, variables }: HelpContent): string {
   const width = Math.max(0, ...variables.map((variable) => variable.name.length));
   const indent = ' '.repeat(width + 4);
-  const lines = [`${name}: ${summary}`, '', `Usage: ${command} [--help]`];
+  const rows = (text: string) => wrapped(text, HELP_WIDTH - indent.length);
+  const lines = [...wrapped(`${name}: ${summary}`, HELP_WIDTH), '', `Usage: ${command} [--help]`];
   if (variables.length > 0) lines.push('', 'Environment variables:');
   for (const variable of variables) {
     lines.push(
       '',
-      `  ${variable.name.padEnd(width)}  ${variable.description}`,
-      `${indent}${expectation(variable)}`,
+      ...rows(variable.description).map(
+        (row, i) => `  ${(i === 0 ? variable.name : '').padEnd(width)}  ${row}`,
+      ),
+      ...rows(expectation(variable)).map((row) => `${indent}${row}`),
     );
   }
   return `${lines.join('\n')}\n`;

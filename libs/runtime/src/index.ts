@@ -18,3 +18,4 @@ export * from './run-program';
 export * from './stream-flow';
 export * from './thrown-value';
 export { tolerateRejections } from './tolerated-rejections';
+export * from './wrapped-text';

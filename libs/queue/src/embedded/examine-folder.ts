@@ -10,6 +10,7 @@ import {
 } from '@event-pipeline/runtime';
 import type { QueueConfig } from '../create-queue';
 import { contentsOf, type ExaminationParts, type QueueExamination } from '../examine-queue';
+import { NoSuchQueueError } from '../no-such-queue';
 import type { QueueStats } from '../queue';
 
 const DATA_FILE = 'data.mdb';
@@ -47,7 +48,10 @@ export async function examineFolder(
   try {
     const { openEmbeddedQueue } = await import('./embedded-queue');
     const limits = { maxEvents: config.queueMaxEvents, maxBytes: config.queueMaxBytes };
-    const queue = await openEmbeddedQueue({ path: place, name: config.queueName, limits }, parts);
+    const queue = await openEmbeddedQueue(
+      { path: place, name: config.queueName, limits, mustExist: true },
+      parts,
+    );
     try {
       const health = await queue.health();
       const stats: QueueStats[] = [];
@@ -59,6 +63,10 @@ export async function examineFolder(
       await queue.close();
     }
   } catch (error) {
+    if (error instanceof NoSuchQueueError) {
+      const means = `it is made when collector or worker start (${messageOf(error)})`;
+      return { ...nothing, server: [...folder, warningFinding('queue', 'not there', means)] };
+    }
     const problem = problemFinding('queue', 'cannot be opened', messageOf(error));
     return { ...nothing, server: [...folder, problem] };
   }

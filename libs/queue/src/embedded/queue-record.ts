@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { PipelineError } from '@event-pipeline/runtime';
 import type { Key, RootDatabase } from 'lmdb';
-import { NAMED_QUEUES, noSuchQueue } from '../no-such-queue';
+import { NAMED_QUEUES, NoSuchQueueError } from '../no-such-queue';
 import { BATCH_ID_WINDOW_MS } from '../queue';
 import type { PartitionEra, Partitioning } from '../partitioning';
 import { FORMAT, queueKey } from './layout';
@@ -70,7 +70,7 @@ export function refuseUnknownQueue(
   { name, path }: { readonly name: string; readonly path: string },
 ): void {
   if (readQueueRecord(db, name) === undefined)
-    throw noSuchQueue(name, resolve(path), queueNames(db));
+    throw new NoSuchQueueError(name, resolve(path), queueNames(db));
 }
 
 /** The queues of the folder, as many as are ever named: each found by one look, past what it holds. */

@@ -1,5 +1,5 @@
 import type { Logger } from '@event-pipeline/telemetry';
-import { NAMED_QUEUES, noSuchQueue } from '../no-such-queue';
+import { NAMED_QUEUES, NoSuchQueueError } from '../no-such-queue';
 import { MAX_PARTITIONS } from '../partitioning';
 import type { RedisLocation } from '../redis-location';
 import { partitionKeys, partitionsKey } from './redis-keys';
@@ -31,7 +31,7 @@ export async function refuseUnknownQueue(
     if (Number(await commands.call(pending, 'exists', traces)) > 0) return;
     // One node of a cluster knows its own queues only, and a part of the truth would mislead.
     const others = location.kind === 'cluster' ? undefined : await queueNames(commands, pending);
-    throw noSuchQueue(name, `Redis at ${commands.place}`, others);
+    throw new NoSuchQueueError(name, `Redis at ${commands.place}`, others);
   } finally {
     commands.close();
   }

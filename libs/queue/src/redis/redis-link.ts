@@ -1,6 +1,6 @@
 import type { RedisScript } from './redis-scripts';
 
-export type RedisArgument = string | number;
+export type RedisArgument = string | number | Buffer;
 
 export interface RedisLinkOptions {
   /** What the link is for, in CLIENT LIST. */

@@ -30,6 +30,7 @@ import { DurabilityGate } from './durability-gate';
 import { RedisDeadLetters } from './redis-dead-letters';
 import { OrphanScrub } from './orphan-scrub';
 import { PartitionTable } from './partition-table';
+import { packEvents } from './packed-events';
 import { partitionKeys, type PartitionKeys } from './redis-keys';
 import type { RedisArgument } from './redis-link';
 import { openRedisLinks, type RedisLinks } from './redis-links';
@@ -150,7 +151,7 @@ class RedisQueue implements Queue {
     for (const { id, digest, answer, bodies, rememberMs, generation } of batches) {
       keys.push(batch(id));
       args.push(rememberMs, generation ?? ANY_GENERATION, digest, answer, bodies.length);
-      for (const body of bodies) args.push(body);
+      args.push(packEvents(bodies));
     }
     const enqueue = () => this.links.commands.run(redisScripts.enqueue, keys, args);
     const reply = await (this.gate ? this.gate.guarded(epoch, enqueue) : enqueue());

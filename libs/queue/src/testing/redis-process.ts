@@ -152,7 +152,7 @@ export async function eventually(isSo: () => Promise<boolean>): Promise<void> {
 /** Sends one command on a connection of its own, as redis-cli does. */
 export async function sendCommand(
   { port, password, database, tls }: RedisAccess,
-  words: readonly (string | number)[],
+  words: readonly (string | number | Buffer)[],
 ): Promise<unknown> {
   const [name = 'ping', ...rest] = words;
   const client = new Redis({

@@ -39,7 +39,7 @@ export interface RedisServer {
   /** Of the process that runs now, or ran last. */
   readonly pid: number;
   /** Sends one command on a connection of its own, as redis-cli does. */
-  command(...args: readonly (string | number)[]): Promise<unknown>;
+  command(...args: readonly (string | number | Buffer)[]): Promise<unknown>;
   /** Ends it in order and removes its folder if that is its own. Safe to call twice. */
   stop(): Promise<void>;
   /** Ends it as a crash does; the folder stays. Resolves when the process is gone. */

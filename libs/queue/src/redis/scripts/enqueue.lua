@@ -5,6 +5,7 @@
 -- KEYS    pending, counters, wakeup, then one batch key a batch
 -- ARGV    max events held (0: no limit), max bytes held (0: no limit), number of batches, then for
 --         each batch: remember ms, generation (-1: any), digest, answer, number of events, the events
+--         as one MessagePack array of texts
 -- returns for each batch 0 (queued), 1 followed by the first answer (duplicate), 2 (the id is known
 --         with another digest), 3 (full) or 4 (the partitions have changed), as a flat list
 
@@ -12,17 +13,18 @@ local pending, counters, wakeup = KEYS[1], KEYS[2], KEYS[3]
 local max_events, max_bytes, batches = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
 if #KEYS ~= 3 + batches then return redis.error_reply('INVALID wrong number of batch keys') end
-local starts, at = {}, 4
+if #ARGV ~= 3 + 6 * batches then return redis.error_reply('INVALID number of arguments') end
+local bodies = {}
 for b = 1, batches do
+  local at = 4 + 6 * (b - 1)
   local remember, generation = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
   local count = tonumber(ARGV[at + 4])
   if not remember or remember < 1 or not generation or not count or count < 0 or count > 1000 then
     return redis.error_reply('INVALID batch header')
   end
-  starts[b] = at
-  at = at + 5 + count
+  bodies[b] = cmsgpack.unpack(ARGV[at + 5])
+  if #bodies[b] ~= count then return redis.error_reply('INVALID number of events') end
 end
-if at ~= #ARGV + 1 then return redis.error_reply('INVALID number of events') end
 
 local problem = wrong_type(pending, 'list') or wrong_counters(counters)
 if problem then return problem end
@@ -35,7 +37,7 @@ local added_events, added_bytes, duplicates = 0, 0, 0
 local replies = {}
 
 for b = 1, batches do
-  local start = starts[b]
+  local start, events_of_batch = 4 + 6 * (b - 1), bodies[b]
   local generation, digest, count = tonumber(ARGV[start + 1]), ARGV[start + 2], tonumber(ARGV[start + 4])
   -- by pcall: a key of another type is a known id with another digest, too
   local known = redis.pcall('GET', KEYS[3 + b])
@@ -52,12 +54,12 @@ for b = 1, batches do
     replies[#replies + 1] = 4
   else
     local size = 0
-    for i = start + 5, start + 4 + count do size = size + #ARGV[i] end
+    for i = 1, count do size = size + #events_of_batch[i] end
     if (max_events > 0 and events + added_events + count > max_events)
       or (max_bytes > 0 and bytes + added_bytes + size > max_bytes) then
       replies[#replies + 1] = 3
     else
-      if count > 0 then redis.call('LPUSH', pending, unpack(ARGV, start + 5, start + 4 + count)) end
+      if count > 0 then redis.call('LPUSH', pending, unpack(events_of_batch)) end
       redis.call('SET', KEYS[3 + b], digest .. '\n' .. ARGV[start + 3], 'PX', ARGV[start])
       added_events = added_events + count
       added_bytes = added_bytes + size

@@ -53,7 +53,10 @@ export interface EmbeddedQueueOptions {
   readonly mapSizeBytes?: number;
   /** Refuses to enqueue where the folder is on no disk, with QUEUE_NOT_DURABLE. */
   readonly strict?: boolean;
-  /** Refuses a name that no queue in the folder has, with CONFIG_INVALID, instead of making one. */
+  /**
+   * Refuses a name that no queue in the folder has, with CONFIG_INVALID, instead of making one; and
+   * makes none later: where the files are lost, every call rejects from then on.
+   */
   readonly mustExist?: boolean;
 }
 
@@ -89,7 +92,11 @@ export async function openEmbeddedQueue(
     const partitions = await EmbeddedPartitions.open(folder, name, dependencies.clock);
     await folder.disk.look();
     logGuarantee(guaranteeOf(folder.disk, path), dependencies.logger);
-    folder.watch((environment) => partitions.carryOver(environment));
+    // Who asked for a queue that is there must not go on in another one: ids of dead letters, say, are
+    // no others there.
+    if (options.mustExist !== true) {
+      folder.watch((environment) => partitions.carryOver(environment));
+    }
     return new EmbeddedQueue(folder, options, dependencies, partitions);
   } catch (error) {
     await folder.close();

@@ -46,6 +46,7 @@ export class Environment {
   private broken = false;
   private lostFile: string | undefined;
   private closing: Promise<void> | undefined;
+  private wasShut = false;
 
   private constructor(
     readonly db: RootDatabase<Buffer, Key>,
@@ -57,7 +58,11 @@ export class Environment {
     this.unguardExit = guardExit(() => this.underWay.size > 0);
   }
 
-  /** CONFIG_INVALID, in one line, for a folder that cannot be used. */
+  /**
+   * CONFIG_INVALID, in one line, for a folder that cannot be used. Unlike a transaction it waits for
+   * the lock on the caller's own thread: for as long as a neighbour holds it, and without an end where
+   * that one is stopped, this process stands still.
+   */
   static open(options: EnvironmentOptions, dependencies: EnvironmentDependencies): Environment {
     const { path, mapSizeBytes } = options;
     checkMapSize(mapSizeBytes);
@@ -135,9 +140,13 @@ export class Environment {
     }
   }
 
-  /** Runs reads that belong together: they see one moment, which is now. */
+  /**
+   * Runs reads that belong together: they see one moment, which is now.
+   *
+   * @throws LostFileError rather than what lost files say
+   */
   read<T>(work: () => T): T {
-    if (this.lost) throw this.lost;
+    this.checkPlace();
     if (this.closing) throw new PipelineError('QUEUE_UNAVAILABLE', 'the queue is closed');
     try {
       // lmdb keeps what it read from for a turn of the event loop: other processes move on.
@@ -180,6 +189,16 @@ export class Environment {
     return this.closing !== undefined;
   }
 
+  /** Whether nothing of it is left. {@link close} may end before: a transaction can wait for long. */
+  get isShut(): boolean {
+    return this.wasShut;
+  }
+
+  /** Whether its file with the events is lost, also where its lock was found lost first. */
+  get isDataLost(): boolean {
+    return this.place.isDataLost();
+  }
+
   /** Waits for transactions under way, within a limit. */
   close(): Promise<void> {
     this.closing ??= this.shut();
@@ -201,9 +220,10 @@ export class Environment {
       .then(() => nextTurn())
       .then(() => this.db.close())
       .then(this.unguardExit)
-      .catch((error: unknown) =>
-        logger.warn({ error }, 'the embedded queue did not close cleanly'),
-      );
+      .catch((error: unknown) => logger.warn({ error }, 'the embedded queue did not close cleanly'))
+      .finally(() => {
+        this.wasShut = true;
+      });
     await Promise.race([closed, clock.sleep(CLOSE_TIMEOUT_MS, limit.signal)]);
     limit.abort(DONE);
   }

@@ -12,8 +12,8 @@ import type { QueueConfig } from '../create-queue';
 import { contentsOf, type ExaminationParts, type QueueExamination } from '../examine-queue';
 import { NoSuchQueueError } from '../no-such-queue';
 import type { QueueStats } from '../queue';
+import { DATA_FILE } from './folder-check';
 
-const DATA_FILE = 'data.mdb';
 /** Less room than this on the disk is soon used up. */
 const LITTLE_ROOM_BYTES = 1_073_741_824;
 const mib = (bytes: number) => `${Math.round(bytes / 1_048_576)} MiB`;

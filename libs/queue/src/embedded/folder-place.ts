@@ -27,6 +27,12 @@ export class FolderPlace {
   lostFile(): string | undefined {
     return this.files.find(([file, opened]) => !isSame(opened, identityOf(file)))?.[0];
   }
+
+  /** Whether the one with the events is lost, whatever was noticed of the other. */
+  isDataLost(): boolean {
+    const [data] = this.files;
+    return data !== undefined && !isSame(data[1], identityOf(data[0]));
+  }
 }
 
 /** Undefined too where the path cannot be followed: then nobody finds the file there. */

@@ -25,7 +25,7 @@ export class NoRoomError extends PipelineError {
 
 /**
  * A file of the queue is not at its path any more: what is written there now, nobody finds again.
- * The call may be repeated: the folder is opened anew.
+ * The call may be repeated where the folder is watched, and then opened anew.
  */
 export class LostFileError extends PipelineError {
   constructor(
@@ -33,9 +33,7 @@ export class LostFileError extends PipelineError {
     /** Whether it is the file with the events. */
     readonly isData: boolean,
   ) {
-    const loss = isData
-      ? 'the events that were in it may be lost, and a new queue is opened'
-      : 'the queue is opened anew';
+    const loss = isData ? 'the events that were in it may be lost' : 'it is no lock any more';
     super(
       'QUEUE_UNAVAILABLE',
       `"${file}" was deleted, moved or replaced while it was in use: ${loss}; ` +

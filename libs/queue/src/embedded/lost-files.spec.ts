@@ -1,3 +1,5 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@event-pipeline/runtime';
@@ -38,6 +40,24 @@ async function anotherQueue(): Promise<string> {
   await put(queue, events(900, 901));
   await queue.close();
   return path;
+}
+
+/** A process that holds the write lock of the queue in a folder until it is ended. */
+async function holdLock(path: string): Promise<ChildProcess> {
+  const hold = `
+    const { open } = require('lmdb');
+    const db = open({ path: process.argv[1], encoding: 'binary', mapSize: 2 ** 34,
+      noSubdir: false, eventTurnBatching: false, overlappingSync: false });
+    db.transactionSync(() => {
+      process.stdout.write('held');
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 60_000);
+    });`;
+  const neighbour = spawn(process.execPath, ['-e', hold, path], {
+    cwd: __dirname,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await once(neighbour.stdout, 'data');
+  return neighbour;
 }
 
 /** Sends a batch, and again where it is refused for a while, as callers do. */
@@ -164,6 +184,59 @@ describe('a queue whose files are lost while it is in use', () => {
     await queue.close();
     expect(existsSync(folder.path)).toBe(false);
     expect(lostLines().length).toBeLessThanOrEqual(1);
+  });
+});
+
+describe('lost files', () => {
+  it('are counted as lost events where the lock went first', async () => {
+    const queue = await folder.open();
+    await put(queue, events(1, 3));
+    rmSync(lock());
+    await expect(queue.health()).rejects.toMatchObject(REFUSAL);
+    rmSync(data());
+    await untilHealthy(queue);
+    expect(folder.dataLost).toBe(1);
+    expect(lostLines().map(({ file }) => file)).toEqual([lock(), data()]);
+  });
+
+  it('answer no question: a batch that they remember is queued nowhere', async () => {
+    const queue = await folder.open();
+    const batch = batchOf(events(1, 3));
+    await queue.enqueue(0, [batch]);
+    rmSync(folder.path, { recursive: true });
+    await expect(queue.remembers(0, [batch.id])).rejects.toMatchObject(REFUSAL);
+    await expect(queue.stats(0)).rejects.toMatchObject(REFUSAL);
+  });
+
+  it('are not replaced for a caller who asked for a queue that is there', async () => {
+    await (await folder.open()).close();
+    const queue = await folder.open({ mustExist: true });
+    rmSync(folder.path, { recursive: true });
+    const { path } = folder;
+    // Longer than others take to open a new one.
+    await systemClock.sleep(2_000);
+    await expect(queue.deadLetters.purge(0, ['0'])).rejects.toMatchObject(REFUSAL);
+    await queue.close();
+    expect(existsSync(path)).toBe(false);
+  });
+
+  it('that still have a transaction waiting for the lock are let go of before the folder is opened again', async () => {
+    const queue = await folder.open();
+    await put(queue, events(1, 3));
+    const other = await anotherQueue();
+    const neighbour = await holdLock(folder.path);
+    const waiting = queue.enqueue(0, [batchOf(events(5, 6))]);
+    await Promise.all([
+      expect(waiting).rejects.toMatchObject({ code: 'QUEUE_UNAVAILABLE' }),
+      (async () => {
+        renameSync(join(other, 'data.mdb'), data());
+        // Longer than a close waits for what is under way.
+        await until(() => folder.log.messages.includes('the queue cannot be opened again'));
+        neighbour.kill('SIGKILL');
+      })(),
+    ]);
+    await untilHealthy(queue);
+    expect(await drainAll(queue)).toEqual(events(900, 901));
   });
 });
 

@@ -1,10 +1,11 @@
-import { resolve } from 'node:path';
-import { messageOf } from '@event-pipeline/runtime';
+import { join, resolve } from 'node:path';
+import { PipelineError, messageOf } from '@event-pipeline/runtime';
 import type { Key, RootDatabase } from 'lmdb';
 import type { QueueObserver } from '../queue-observer';
 import type { DiskRoom } from './disk-room';
 import { Environment, type EnvironmentDependencies, type EnvironmentOptions } from './environment';
-import type { LostFileError } from './lmdb-errors';
+import { DATA_FILE } from './folder-check';
+import { LostFileError } from './lmdb-errors';
 
 export interface QueueFolderDependencies extends EnvironmentDependencies {
   readonly observer?: QueueObserver;
@@ -21,6 +22,8 @@ const LOOK_MS = 250;
  * only one of the two files is new, nobody then uses the other as it was.
  */
 const PAUSE_MS = 1_000;
+const STILL_IN_USE =
+  'a transaction of the lost files has not ended: another program holds the lock, and may be stopped';
 
 /**
  * The folder of a queue, whatever LMDB environment is open in it. Where somebody deletes, moves or
@@ -43,7 +46,10 @@ export class QueueFolder {
     return new QueueFolder(Environment.open(options, dependencies), options, dependencies);
   }
 
-  /** Begins to watch the files. `prepare` is called for each that is opened after lost ones. */
+  /**
+   * Begins to watch the files. `prepare` is called for each that is opened after lost ones. Without a
+   * watch nothing is opened again: once the files are lost, every call rejects.
+   */
   watch(prepare: Prepare): void {
     this.watching = this.keepWatch(prepare);
   }
@@ -106,18 +112,28 @@ export class QueueFolder {
       if (lost === undefined) continue;
       this.report(lost);
       await this.environment.close();
-      await this.openAnew(prepare);
+      await this.openAnew(prepare, lost);
     }
   }
 
-  private async openAnew(prepare: Prepare): Promise<void> {
+  private async openAnew(prepare: Prepare, lost: LostFileError): Promise<void> {
     const { clock, logger } = this.dependencies;
     const folder = resolve(this.options.path);
     let said = '';
+    let dataReported = lost.isData;
     for (;;) {
       await clock.sleep(PAUSE_MS, this.ended.signal);
       if (this.isClosed) return;
       try {
+        const { environment } = this;
+        // Opening waits for the lock on this thread, and what the lost files still have under way may
+        // hold it and wait for this thread: neither would ever end.
+        if (!environment.isShut) throw new PipelineError('QUEUE_UNAVAILABLE', STILL_IN_USE);
+        // Whoever deletes both files may begin with the lock.
+        if (!dataReported && environment.isDataLost) {
+          this.report(new LostFileError(join(this.options.path, DATA_FILE), true));
+          dataReported = true;
+        }
         this.environment = await this.opened(prepare);
         logger.warn({ folder }, 'the queue is open again, with what is in its folder now');
         return;

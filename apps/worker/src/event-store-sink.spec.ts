@@ -54,6 +54,17 @@ describe('the store as a sink', () => {
     ]);
   });
 
+  it('gives what was queued, whatever a handler has made of the event', async () => {
+    const { put, given, log } = setUp({ conflicts: [0] });
+    const { event, body } = sinkEvent();
+    const changed = { ...event, eventId: 'mine', type: 7, timestamp: new Date(5), receivedAt: put };
+    await put([{ event: changed as unknown as StoredEvent, body }]);
+    expect(given).toEqual([
+      { id: ID.toLowerCase(), type: 'a.b', timestamp: 5, receivedAt: 7, body },
+    ]);
+    expect(log.lines[0]).toMatchObject({ eventId: ID, type: 'a.b' });
+  });
+
   it('hands on when it is given up, and what the store says on its way', async () => {
     const { put, watches, signal, onProgress } = setUp();
     await put([sinkEvent()]);

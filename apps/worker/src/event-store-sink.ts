@@ -1,4 +1,4 @@
-import type { StoredEvent } from '@event-pipeline/contracts';
+import { decodeStoredEvent, type StoredEvent } from '@event-pipeline/contracts';
 import type { EventSink, SinkEvent } from '@event-pipeline/consumer';
 import type { Clock } from '@event-pipeline/runtime';
 import type { EventStore, StorableEvent } from '@event-pipeline/store';
@@ -20,7 +20,8 @@ export function createEventStoreSink(options: EventStoreSinkOptions): EventSink<
   // Conflicts come in crowds, where they come.
   const warning = new MinutelyWarning(clock, logger);
   const warn = (conflicts: readonly SinkEvent<StoredEvent>[]) => {
-    const { eventId, type } = conflicts[0]?.event ?? {};
+    const [first] = conflicts;
+    const { eventId, type } = first ? decodeStoredEvent(first.body) : {};
     warning.warn(
       { eventId, type, conflicts: conflicts.length },
       'an event came with the id of a stored one and other content: the first content stays',
@@ -45,8 +46,9 @@ export function createEventStoreSink(options: EventStoreSinkOptions): EventSink<
   };
 }
 
-function toStorable({ event, body }: SinkEvent<StoredEvent>): StorableEvent {
-  const { eventId, type, timestamp, receivedAt } = event;
+/** From the text alone: a handler has had the event in its hands, and may have changed it. */
+function toStorable({ body }: SinkEvent<StoredEvent>): StorableEvent {
+  const { eventId, type, timestamp, receivedAt } = decodeStoredEvent(body);
   // The collector writes ids in lower case; what other programs push into the list may differ.
   return { id: eventId.toLowerCase(), type, timestamp, receivedAt, body };
 }

@@ -157,7 +157,15 @@ export class SqliteThread {
     this.current = this.line.shift();
     if (this.current === undefined) return;
     const { operation, argument } = this.current;
-    this.worker.postMessage({ operation, argument });
+    try {
+      this.worker.postMessage({ operation, argument });
+    } catch (error) {
+      // What cannot be handed over must not keep the thread from whoever comes next.
+      const { current } = this;
+      this.current = undefined;
+      current.settle(PipelineError.from(error));
+      return this.next();
+    }
     this.limitSilence();
   }
 

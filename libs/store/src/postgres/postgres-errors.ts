@@ -8,13 +8,17 @@ export function sqlState(error: unknown): string {
 
 /**
  * Classes of SQLSTATE that blame what a row contains: data exceptions, constraints and check options
- * (which a user may have added), a limit of the server that one value is beyond (54), an exception
- * that a trigger raised (P0). Every other class is about the server.
+ * (which a user may have added), a limit of the server that one value is beyond (54), what a trigger
+ * or a function that it calls raised (09, 27, 38, 39, P0).
  */
-const ABOUT_THE_ROW = new Set(['22', '23', '44', '54', 'P0']);
+const ABOUT_THE_ROW = /^(?:09|22|23|27|38|39|44|54|P0)/;
+/** The other classes that PostgreSQL has (its documentation, appendix A): they are about the server. */
+const ABOUT_THE_SERVER = /^(?:0[0-38ABFLPZ]|10|2[014568BDF]|3[4BDF]|4[02]|5[3578]|72|F0|HV|XX)/;
 
+/** A class that PostgreSQL does not have is one that a user's own trigger has made up. */
 export function blamesTheRow(error: unknown): boolean {
-  return ABOUT_THE_ROW.has(sqlState(error).slice(0, 2));
+  const state = sqlState(error);
+  return state !== '' && (ABOUT_THE_ROW.test(state) || !ABOUT_THE_SERVER.test(state));
 }
 
 /** Serialization failure, deadlock, a lock that was not to be had in time. */

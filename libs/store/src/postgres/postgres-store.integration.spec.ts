@@ -365,18 +365,24 @@ describe('other users of the same tables', () => {
     const store = await open();
     await run("alter table events add check (body->'data'->>'no' is null)");
     await run(`create function refuse() returns trigger language plpgsql as
-      $$ begin if new.type = 'bad.type' then raise exception 'not this type'; end if; return new; end $$`);
+      $$ begin
+        if new.type = 'bad.type' then raise exception 'not this type'; end if;
+        if new.type = 'own.state' then raise exception 'nor this' using errcode = 'EV001'; end if;
+        return new;
+      end $$`);
     await run(
       'create trigger refuse before insert on events for each row execute function refuse()',
     );
     const events = storables(50);
     events[11] = storable({ data: '{"no":1}' });
     events[30] = storable({ type: 'bad.type' });
+    events[40] = storable({ type: 'own.state' });
     const { stored, refused } = await store.put(events);
-    expect(stored).toBe(48);
+    expect(stored).toBe(47);
     expect(refused).toEqual([
       { index: 11, error: expect.stringMatching(/PostgreSQL: .*violates check/) as string },
       { index: 30, error: 'PostgreSQL: not this type' },
+      { index: 40, error: 'PostgreSQL: nor this' },
     ]);
   });
 

@@ -1,5 +1,6 @@
 import { Metadata, status, type Client, type StatusObject } from '@grpc/grpc-js';
 import { EventServiceService, type PublishEventsResponse } from '@event-pipeline/contracts';
+import type { PublishMethod } from './publish-method';
 
 /** What a call tells. After `onEnd` it tells nothing more. */
 export interface CallListener {
@@ -18,8 +19,6 @@ export interface BatchCall {
   end(): void;
   cancel(): void;
 }
-
-export type PublishMethod = 'stream' | 'unary';
 
 /** Requests that may be without an answer at once, of each method. */
 export const MAX_UNANSWERED: Readonly<Record<PublishMethod, number>> = { stream: 32, unary: 1 };

@@ -4,9 +4,10 @@ export {
   type PublishOptions,
   type PublisherStats,
   type Receipt,
+  type WaitOptions,
 } from './publisher';
 export type { PublisherOptions } from './publisher-options';
-export type { PublishMethod } from './batch-call';
+export type { PublishMethod } from './publish-method';
 export type { PublishableEvent } from './publishable-event';
 export type { PublishFailure, PublishManyOptions, PublishManyResult } from './publish-many';
 export {

@@ -2,7 +2,8 @@ import { Metadata, status, type Client, type StatusObject } from '@grpc/grpc-js'
 import type { PublishEventsResponse } from '@event-pipeline/contracts';
 import type { Clock, Random } from '@event-pipeline/runtime/basics';
 import type { Batch } from './batch';
-import { openCall, type BatchCall, type PublishMethod } from './batch-call';
+import { openCall, type BatchCall } from './batch-call';
+import type { PublishMethod } from './publish-method';
 import type { BatchLine } from './batch-line';
 import { waitUntilConnected } from './collector-channel';
 import type { CollectorRotation } from './collector-rotation';

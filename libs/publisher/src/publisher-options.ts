@@ -1,7 +1,7 @@
 import type { ChannelCredentials, ClientOptions } from '@grpc/grpc-js';
 import type { Clock, Random } from '@event-pipeline/runtime/basics';
 import { shownValue } from '@event-pipeline/runtime/basics';
-import type { PublishMethod } from './batch-call';
+import type { PublishMethod } from './publish-method';
 import { PublishError } from './publish-error';
 import type { PublisherObserver } from './publisher-observer';
 import type { Spill } from './spill-port';

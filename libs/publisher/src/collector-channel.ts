@@ -62,7 +62,7 @@ export async function waitUntilConnected(
   }
 }
 
-function isConnected(client: Client): boolean {
+export function isConnected(client: Client): boolean {
   return client.getChannel().getConnectivityState(false) === connectivityState.READY;
 }
 

@@ -1,21 +1,23 @@
 import type { ChannelCredentials, Client, ClientOptions } from '@grpc/grpc-js';
 import type { PublishEventsResponse } from '@event-pipeline/contracts';
 import { messageOf, type Clock, type Random } from '@event-pipeline/runtime/basics';
-import { Batch } from './batch';
+import type { Batch } from './batch';
 import { MAX_UNANSWERED } from './batch-call';
 import type { PublishMethod } from './publish-method';
 import { BatchLine } from './batch-line';
-import type { Owner } from './claim';
 import { openChannel } from './collector-channel';
 import { CollectorRotation } from './collector-rotation';
+import { DeadlineWatch } from './deadline-watch';
 import type { CallFailure } from './failure-rules';
 import { Lane } from './lane';
 import { LiveBatches } from './live-batches';
+import { observerCalls } from './observer-calls';
 import { PublishError, type PublishErrorCode, type PublishErrorDetails } from './publish-error';
 import type { PublisherObserver } from './publisher-observer';
 import type { PublisherLimits } from './publisher-options';
 import type { SendWindow } from './send-window';
-import type { Spill, SpilledBatch } from './spill-port';
+import { sendRecovered } from './spill-recovery';
+import type { Spill } from './spill-port';
 
 export interface DispatchOptions {
   readonly limits: PublisherLimits;
@@ -33,18 +35,16 @@ export interface DispatchOptions {
 const LANE_BYTES = 8 * 1_048_576;
 /** How long collectors may take to end calls whose last batch they have answered, ms. */
 const CALLS_END_MS = 2_000;
-/** Between two looks at deadlines and silent calls: at least, and at most, ms. */
-const MIN_LOOK_MS = 10;
-const MAX_LOOK_MS = 1_000;
-/** A deadline is noticed at the latest after this part of it. */
-const LOOKS_A_DEADLINE = 4;
-
+/** How long the disk may take when the publisher closes, ms. */
+const DISK_MS = 5_000;
 /** Brings batches to the collectors, once they are on disk where there is a spill, and settles them. */
 export class Dispatch {
   readonly #options: DispatchOptions;
   readonly #line = new BatchLine();
   readonly #live: LiveBatches;
   readonly #lanes: readonly Lane[];
+  readonly #observer: Required<PublisherObserver>;
+  readonly #watch: DeadlineWatch;
   readonly #over = new AbortController();
   /** Batches of earlier runs stay where they are from then on. */
   readonly #noRecovery = new AbortController();
@@ -53,9 +53,6 @@ export class Dispatch {
   #recovery: Promise<void> = Promise.resolve();
   #dropping = false;
   #nextLane = 0;
-  #watching = false;
-  #wakeWatch = new AbortController();
-  #lookMs = MAX_LOOK_MS;
   #accepted = 0;
   #rejected = 0;
   #failed = 0;
@@ -63,6 +60,7 @@ export class Dispatch {
   constructor(options: DispatchOptions) {
     const { limits, clock } = options;
     this.#options = options;
+    this.#observer = observerCalls(options.observer);
     this.#live = new LiveBatches(clock);
     const { credentials, channelOptions, method, random } = options;
     const rotation = new CollectorRotation(limits.collectors, clock);
@@ -79,12 +77,18 @@ export class Dispatch {
       onAnswer: (batch: Batch, response: PublishEventsResponse) => this.#onAnswer(batch, response),
       onRefused: (batch: Batch, failure: CallFailure, statusName: string) =>
         this.#onRefused(batch, failure, statusName),
-      onTrouble: this.#telling('onTrouble'),
+      onTrouble: this.#observer.onTrouble,
       onLanded: (batch: Batch) => this.#settle(batch),
       onIdle: () => this.#live.notify(),
     };
     this.#lanes = Array.from({ length: limits.connections }, (_, i) => new Lane(i, deps));
-    this.#lookMs = lookFor(Math.min(limits.deadlineMs, limits.answerTimeoutMs));
+    const watchDeps = {
+      clock,
+      usualMs: Math.min(limits.deadlineMs, limits.answerTimeoutMs),
+      isNeeded: () => !options.window.isEmpty,
+      look: (now: number) => this.#look(now),
+    };
+    this.#watch = new DeadlineWatch(watchDeps, this.#over.signal);
   }
 
   get clients(): readonly Client[] {
@@ -125,8 +129,15 @@ export class Dispatch {
 
   /** Sends what earlier runs have left, as there is room. */
   recover(): void {
-    const { spill } = this.#options;
-    if (spill !== undefined) this.#recovery = this.#sendRecovered(spill);
+    const { spill, window, clock } = this.#options;
+    if (spill === undefined) return;
+    const send = (batch: Batch) => {
+      this.#live.add(batch);
+      this.#enqueue(batch);
+      this.watch(Infinity);
+    };
+    const deps = { window, clock, observer: this.#observer, send };
+    this.#recovery = sendRecovered(spill, deps, this.#noRecovery.signal);
   }
 
   /** Whether everything that earlier runs have left is settled in time. */
@@ -139,24 +150,14 @@ export class Dispatch {
     return this.#live.until(() => isRead && !this.#live.hasRecovered, timeoutMs, signal);
   }
 
-  /** Resolves when every batch so far is on disk, or settled. */
-  saved(): Promise<void> {
-    return this.#saving;
+  /** Whether every batch so far is on disk, or settled, in time. */
+  saved(timeoutMs: number): Promise<boolean> {
+    return this.#within(timeoutMs, this.#saving);
   }
 
   /** Looks at deadlines from now on, as long as something is open. */
   watch(deadline: number): void {
-    const { clock } = this.#options;
-    if (!this.#watching) {
-      this.#watching = true;
-      void this.#watch();
-    }
-    // Called for every event: the clock is not asked where this cannot matter.
-    if (this.#lookMs <= MIN_LOOK_MS) return;
-    const lookMs = lookFor(deadline - clock.monotonic());
-    if (lookMs >= this.#lookMs) return;
-    this.#lookMs = lookMs;
-    this.#wakeWatch.abort();
+    this.#watch.add(deadline);
   }
 
   /** Whether every batch up to this number is settled in time. */
@@ -195,9 +196,17 @@ export class Dispatch {
     }
     for (const batch of [...this.#live]) this.#abandon(batch);
     await Promise.all(this.#lanes.map((lane) => lane.close()));
-    await this.#saving;
-    await this.#recovery;
-    await spill?.close();
+    const written = Promise.all([this.#saving, this.#recovery]).then(() => spill?.close());
+    await this.#within(DISK_MS, written);
+  }
+
+  /** Whether it resolves in time. */
+  async #within(limitMs: number, promise: Promise<unknown>): Promise<boolean> {
+    const timer = new AbortController();
+    const late = this.#options.clock.sleep(limitMs, timer.signal).then(() => false);
+    const inTime = await Promise.race([promise.then(() => true), late]);
+    timer.abort();
+    return inTime;
   }
 
   #enqueue(batch: Batch): void {
@@ -260,9 +269,9 @@ export class Dispatch {
   #onWritten(batch: Batch): void {
     if (batch.sentAt === undefined) {
       batch.sentAt = this.#options.clock.monotonic();
-      this.#telling('onSent')(batch.events);
+      this.#observer.onSent(batch.events);
     } else {
-      this.#telling('onResent')(batch.events);
+      this.#observer.onResent(batch.events);
     }
   }
 
@@ -271,7 +280,7 @@ export class Dispatch {
     this.#accepted += counts.accepted;
     this.#rejected += counts.rejected;
     const latencyMs = this.#options.clock.monotonic() - (batch.sentAt ?? 0);
-    this.#telling('onAnswered')({ ...counts, latencyMs });
+    this.#observer.onAnswered({ ...counts, latencyMs });
     this.#settle(batch);
   }
 
@@ -281,20 +290,6 @@ export class Dispatch {
     const details = { status: statusName, mayBeQueued: batch.ambiguous };
     this.#giveUp(batch, 'REFUSED', failure.text, details);
     return true;
-  }
-
-  async #watch(): Promise<void> {
-    const { clock, window } = this.#options;
-    const { signal } = this.#over;
-    while (!window.isEmpty && !signal.aborted) {
-      this.#wakeWatch = new AbortController();
-      const wake = () => this.#wakeWatch.abort();
-      signal.addEventListener('abort', wake, { once: true });
-      await clock.sleep(this.#lookMs, this.#wakeWatch.signal);
-      signal.removeEventListener('abort', wake);
-      if (!this.#wakeWatch.signal.aborted) this.#look(clock.monotonic());
-    }
-    this.#watching = false;
   }
 
   #look(now: number): void {
@@ -308,76 +303,4 @@ export class Dispatch {
     }
     for (const lane of this.#lanes) lane.look(now);
   }
-
-  async #sendRecovered(spill: Spill): Promise<void> {
-    try {
-      for await (const spilled of spill.recovered()) {
-        if (!(await this.#roomFor(spilled))) return;
-        const batch = recoveredBatch(spilled, {
-          accepted: () => undefined,
-          failed: (_first, count, error) => this.#telling('onRecoveredFailed')(count, error),
-        });
-        this.#live.add(batch);
-        this.#enqueue(batch);
-        this.watch(Infinity);
-      }
-    } catch (error) {
-      const message = `batches of an earlier run cannot be read: ${messageOf(error)}`;
-      const known = new PublishError('SPILL_FAILED', message, { cause: error });
-      this.#telling('onRecoveredFailed')(0, known);
-    }
-  }
-
-  /**
-   * Takes room for a batch of an earlier run, which waits in the same line as everybody else; false where
-   * the publisher closes first.
-   */
-  async #roomFor({ events, bytes }: SpilledBatch): Promise<boolean> {
-    const { window, clock } = this.#options;
-    const { signal } = this.#noRecovery;
-    const size = bytes.length;
-    while (!signal.aborted) {
-      if (window.isOpen) {
-        window.take(events, size);
-        return true;
-      }
-      const entered = await new Promise<boolean>((resolve) => {
-        const enter = () => {
-          if (!signal.aborted) window.take(events, size);
-          resolve(!signal.aborted);
-        };
-        const refuse = () => resolve(false);
-        if (window.wait({ bytes: size, deadline: Infinity, enter, refuse })) return;
-        void clock.sleep(MAX_LOOK_MS, signal).then(refuse);
-      });
-      if (entered) return true;
-    }
-    return false;
-  }
-
-  /** The observer's function of this name, which may throw without harm. */
-  #telling<Name extends keyof PublisherObserver>(name: Name) {
-    const { observer } = this.#options;
-    return (...args: Parameters<NonNullable<PublisherObserver[Name]>>) => {
-      try {
-        const tell = observer[name] as ((...given: unknown[]) => void) | undefined;
-        tell?.apply(observer, args);
-      } catch {
-        // An observer's mistake must not stop the sending.
-      }
-    };
-  }
-}
-
-function recoveredBatch({ id, bytes, events }: SpilledBatch, owner: Owner): Batch {
-  const claim = { owner, first: 0, count: events, deadline: Infinity, told: false };
-  const batch = new Batch(id, 0, bytes, events, bytes.length, [claim]);
-  batch.recovered = true;
-  batch.spilled = true;
-  batch.ambiguous = true;
-  return batch;
-}
-
-function lookFor(deadlineMs: number): number {
-  return Math.min(MAX_LOOK_MS, Math.max(MIN_LOOK_MS, deadlineMs / LOOKS_A_DEADLINE));
 }

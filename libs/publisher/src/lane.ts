@@ -5,9 +5,9 @@ import type { Batch } from './batch';
 import { openCall, type BatchCall } from './batch-call';
 import type { PublishMethod } from './publish-method';
 import type { BatchLine } from './batch-line';
-import { waitUntilConnected } from './collector-channel';
 import type { CollectorRotation } from './collector-rotation';
 import { readFailure, retryDelayMs, type CallFailure } from './failure-rules';
+import { LaneChannel } from './lane-channel';
 import { LaneWindow, type LaneLimits } from './lane-window';
 import type { PublisherTrouble } from './publisher-observer';
 
@@ -33,12 +33,8 @@ export interface LaneDeps {
   onIdle(): void;
 }
 
-/** Failures in a row after which the channel is replaced. */
-const CHANNEL_FAILURES = 3;
-/** How long a channel may take to connect before it is replaced, ms. */
-const CONNECT_MS = 5_000;
-/** A lost connection is looked for in steps of this length, ms. */
-const CONNECT_LOOK_MS = 1_000;
+/** How long a collector may take to end a call that was answered, before the next one begins elsewhere, ms. */
+const TURN_MS = 2_000;
 
 /**
  * One connection. Takes batches from the line while it has room, writes them in order to one call, and
@@ -50,8 +46,7 @@ export class Lane {
   readonly #deps: LaneDeps;
   readonly #window: LaneWindow;
   readonly #stop = new AbortController();
-  #address: string;
-  #client: Client;
+  readonly #channel: LaneChannel;
   #call: BatchCall | undefined;
   /** Tells the call under way from those before, whose last words may come late. */
   #callNumber = 0;
@@ -62,22 +57,29 @@ export class Lane {
   #progress = false;
   #recovering: Promise<void> | undefined;
   #ended = false;
+  /** The call under way ends as soon as it is answered, since its own collector is back. */
+  #turning = false;
   /** While it decides about the batches of a call that failed, nobody may open another one. */
   #deciding = false;
 
   constructor(number: number, deps: LaneDeps) {
     this.#deps = deps;
     this.#window = new LaneWindow(deps.limits);
-    this.#address = deps.rotation.home(number);
-    this.#client = deps.openChannel(this.#address);
+    const onNotConnected = (collector: string) => {
+      this.#deps.onTrouble({
+        kind: 'not-connected',
+        collector,
+        text: `waiting for collector at ${collector}`,
+        givenUp: 0,
+        again: this.#window.sentEvents,
+        hopeless: false,
+      });
+    };
+    this.#channel = new LaneChannel(number, { ...deps, onNotConnected }, this.#stop.signal);
   }
 
   get client(): Client {
-    return this.#client;
-  }
-
-  get address(): string {
-    return this.#address;
+    return this.#channel.client;
   }
 
   /** Whether it waits for a connection, or for the time at which it may send again. */
@@ -101,9 +103,14 @@ export class Lane {
     this.#window.dropOver();
     if (this.#call === undefined) {
       if (this.#ended || (this.#window.isEmpty && line.isEmpty)) return;
+      if (!this.#channel.isConnected) {
+        // A call would take batches that then may be queued for all that is known.
+        this.#recovering = this.#connect();
+        return;
+      }
       this.#open(method);
     }
-    while (this.#call?.isWritable === true && !this.#ended) {
+    while (this.#call?.isWritable === true && !this.#ended && !this.#turning) {
       if (!this.#window.hasUnwritten) {
         const taken = line.take(this.#window.room);
         if (taken === undefined) return;
@@ -119,13 +126,26 @@ export class Lane {
     }
   }
 
-  /** Looks whether the collector is silent for too long. */
+  /** Looks whether the collector is silent for too long, and whether its own one is back. */
   look(now: number): void {
     this.#window.dropOver();
+    this.#lookForHome(now);
     if (this.#call === undefined || this.#window.written === 0) return;
     if (now - this.#movedAt < this.#deps.answerMs) return;
     this.#outOfTime = true;
     this.#call.cancel();
+  }
+
+  /** Where its own collector is back, ends its call in order, and goes on there. */
+  #lookForHome(now: number): void {
+    if (this.#turning && this.#window.written === 0 && now - this.#movedAt >= TURN_MS) {
+      this.#call?.cancel();
+    }
+    if (this.#turning || this.#recovering !== undefined || !this.#channel.mayGoHome()) return;
+    if (this.#call === undefined) return this.#channel.goHome();
+    this.#turning = true;
+    this.#movedAt = now;
+    this.#call.end();
   }
 
   /** Writes nothing more; what is on its way may still be answered. */
@@ -144,7 +164,7 @@ export class Lane {
     this.#callNumber += 1;
     const left = this.#window.clear();
     await this.#recovering;
-    this.#client.close();
+    await this.#channel.close();
     return left;
   }
 
@@ -153,7 +173,7 @@ export class Lane {
     this.#outOfTime = false;
     this.#movedAt = this.#deps.clock.monotonic();
     const isCurrent = () => number === this.#callNumber && this.#call !== undefined;
-    this.#call = openCall(method, this.#client, {
+    this.#call = openCall(method, this.#channel.client, {
       onAnswer: (response) => {
         if (isCurrent()) this.#onAnswer(response);
       },
@@ -174,7 +194,7 @@ export class Lane {
     first.inFlight = false;
     this.#failures = 0;
     this.#progress = true;
-    this.#deps.rotation.worked(this.#address);
+    this.#channel.worked();
     this.#deps.onAnswer(first, response);
     this.pump();
     if (this.#window.written === 0) this.#deps.onIdle();
@@ -190,9 +210,12 @@ export class Lane {
   #onEnd(end: StatusObject): void {
     this.#call = undefined;
     this.#callNumber += 1;
+    const turned = this.#turning && this.#window.written === 0;
+    if (turned) this.#channel.goHome();
+    this.#turning = false;
     const outcome = this.#outOfTime ? unanswered(this.#deps.answerMs) : end;
     const written = this.#window.rewind();
-    if (outcome.code === status.OK && written.length === 0) {
+    if (written.length === 0 && (turned || outcome.code === status.OK)) {
       this.#deps.onIdle();
       return this.pump();
     }
@@ -250,7 +273,7 @@ export class Lane {
     if (written.length > 0 || failure.action === 'stop') {
       this.#deps.onTrouble({
         kind: 'call-failed',
-        collector: this.#address,
+        collector: this.#channel.address,
         text: failure.text,
         givenUp,
         again: this.#ended ? 0 : this.#againAfter(),
@@ -275,50 +298,15 @@ export class Lane {
 
   /** Waits until sending may go on, with the same collector or the next one. */
   async #recover(delayMs: number, isBusy: boolean): Promise<void> {
-    const { clock, rotation, line } = this.#deps;
-    const { signal } = this.#stop;
-    if (!isBusy) rotation.failed(this.#address);
-    const next = rotation.after(this.#address);
-    const moves = !isBusy && next !== this.#address;
-    if (moves && rotation.seemsWell(next)) {
-      this.#replaceChannel(next);
-    } else {
-      await clock.sleep(delayMs, signal);
-      if (moves || this.#failures % CHANNEL_FAILURES === 0) this.#replaceChannel(next);
-    }
-    if (!this.#window.isEmpty || !line.isEmpty) await this.#connected(signal);
+    await this.#channel.afterFailure(delayMs, isBusy, this.#failures);
     this.#recovering = undefined;
     this.pump();
   }
 
-  async #connected(signal: AbortSignal): Promise<void> {
-    const { clock, rotation } = this.#deps;
-    let since = clock.monotonic();
-    for (;;) {
-      const timeoutMs = CONNECT_LOOK_MS;
-      if (await waitUntilConnected([this.#client], { clock, timeoutMs }, signal)) return;
-      if (signal.aborted) return;
-      this.#deps.onTrouble({
-        kind: 'not-connected',
-        collector: this.#address,
-        text: `waiting for collector at ${this.#address}`,
-        givenUp: 0,
-        again: this.#window.sentEvents,
-        hopeless: false,
-      });
-      const hasOther = rotation.hasOthers(this.#address);
-      if (!hasOther && clock.monotonic() - since < CONNECT_MS) continue;
-      rotation.failed(this.#address);
-      this.#replaceChannel(rotation.after(this.#address));
-      since = clock.monotonic();
-    }
-  }
-
-  #replaceChannel(address: string): void {
-    if (this.#stop.signal.aborted) return;
-    this.#client.close();
-    this.#address = address;
-    this.#client = this.#deps.openChannel(address);
+  async #connect(): Promise<void> {
+    await this.#channel.connected();
+    this.#recovering = undefined;
+    this.pump();
   }
 }
 

@@ -1,4 +1,5 @@
 import { status } from '@grpc/grpc-js';
+import fc from 'fast-check';
 import { RejectionCode, type PublishEventsRequest } from '@event-pipeline/contracts';
 import { systemClock, type Clock } from '@event-pipeline/runtime/basics';
 import { PublishError } from './publish-error';
@@ -509,6 +510,7 @@ describe('trouble with collectors', () => {
     const collector = await collect({ batchStreams: [killed] });
     const publisher = publisherTo(collector.address, { maxBatchEvents: 100 });
     const result = publisher.publishMany(numbered(12_000));
+    await until(() => collector.batchStreams.flat().length >= 20);
     await until(() => publisher.stats.waitingConnections > 0);
     await collector.start();
     expect(await result).toMatchObject({ accepted: 12_000, failed: 0 });
@@ -560,6 +562,101 @@ describe('trouble with collectors', () => {
     const publisher = publisherTo(collector.address, { observer });
     await expect(publisher.publish(event)).resolves.toBeDefined();
   });
+});
+
+describe('a connection that had to leave its collector', () => {
+  it('goes back once that works again, and loses nothing by it', async () => {
+    let skew = 0;
+    const clock: Clock = { ...systemClock, monotonic: () => systemClock.monotonic() + skew };
+    const home = await collect();
+    const other = await collect();
+    const both = [home.address, other.address];
+    const publisher = publisherTo(both, {
+      connections: 1,
+      clock,
+      deadlineMs: 600_000,
+      lingerMs: 0,
+    });
+    let stopped = false;
+    async function* steadily() {
+      for (let n = 1; !stopped; n += 1) {
+        yield { type: 'steady', eventId: eventId(n) };
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    }
+    const result = publisher.publishMany(steadily());
+    await until(() => home.received.length > 0);
+    home.stop();
+    await until(() => other.received.length > 0);
+    const before = home.received.length;
+    await home.start();
+    skew = 16_000;
+    await until(() => home.received.length > before);
+    stopped = true;
+    const { events, accepted: taken } = await result;
+    expect(taken).toBe(events);
+    const ids = [...home.received, ...other.received].map((one) => one.eventId);
+    expect(new Set(ids).size).toBe(events);
+  });
+});
+
+describe('whatever calls meet', () => {
+  const fate = fc.record({
+    answered: fc.integer({ min: 0, max: 6 }),
+    unanswered: fc.integer({ min: 1, max: 6 }),
+    code: fc.constantFrom(status.UNAVAILABLE, status.CANCELLED, status.RESOURCE_EXHAUSTED),
+  });
+  const fates = fc.array(fate, { maxLength: 6 });
+
+  it.each(['stream', 'unary'] as const)(
+    'every event is settled once, and none is lost (%s)',
+    async (method) => {
+      await fc.assert(
+        fc.asyncProperty(fates, fates, async (first, second) => {
+          const both = await Promise.all(
+            [first, second].map((all) => {
+              const errors = all.map(({ code }) => failure(code, 'broken', { retryDelayMs: 1 }));
+              return collect({
+                batchStreams: all.map(({ answered, unanswered }, i) =>
+                  failAfter(answered, unanswered, errors[i]!),
+                ),
+                requests: errors.map((error) => (_, answer) => answer(error)),
+              });
+            }),
+          );
+          const publisher = publisherTo(
+            both.map(({ address }) => address),
+            {
+              method,
+              connections: 3,
+              maxBatchEvents: 10,
+              maxUnacknowledgedEvents: 150,
+              answerTimeoutMs: 200,
+            },
+          );
+          const settled: string[] = [];
+          const result = publisher.publishMany(numbered(300));
+          await Promise.all(
+            Array.from(numbered(100), async (one) => {
+              const { eventId: id } = await publisher.publish(one);
+              settled.push(id);
+            }),
+          );
+          expect(await result).toMatchObject({ events: 300, accepted: 300, failed: 0 });
+          expect(new Set(settled).size).toBe(100);
+          expect(publisher.stats).toMatchObject({
+            unacknowledgedEvents: 0,
+            unacknowledgedBytes: 0,
+            waitingEvents: 0,
+            acceptedEvents: 400,
+          });
+          await publisher.close();
+        }),
+        { numRuns: 12 },
+      );
+    },
+    60_000,
+  );
 });
 
 describe('a publisher with options that cannot be', () => {

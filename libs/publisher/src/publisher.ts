@@ -206,17 +206,19 @@ export class Publisher {
 
   /**
    * Resolves when everything published before would survive a crash of this process: it is in the spill,
-   * or settled. Without a spill this is flush().
+   * or settled. Of a publishMany() under way that is what it has read so far. Without a spill this is flush().
    *
    * @throws PublishError as flush() does.
    */
   async saved(options: WaitOptions = {}): Promise<void> {
     if (!this.#dispatch.hasSpill) return this.flush(options);
-    if (this.#window.waiting > 0) {
-      await this.#turn(this.#clock.monotonic() + this.#waitLimit(options.timeoutMs));
-    }
+    const limitMs = this.#waitLimit(options.timeoutMs);
+    const startedAt = this.#clock.monotonic();
+    if (this.#window.waiting > 0) await this.#turn(startedAt + limitMs);
     this.#batcher.cut();
-    await this.#dispatch.saved();
+    const leftMs = Math.max(0, startedAt + limitMs - this.#clock.monotonic());
+    if (await this.#dispatch.saved(leftMs)) return;
+    throw new PublishError('DEADLINE_EXCEEDED', `not everything was saved within ${limitMs} ms`);
   }
 
   /**

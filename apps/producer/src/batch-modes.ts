@@ -102,22 +102,26 @@ class PublisherSender implements Sender {
   async #sendFeed(): Promise<void> {
     const { feed, batchSize, stop } = this.#deps;
     while (!feed.ended) {
-      await this.#publisher.ready().catch(() => undefined);
-      if (stop.aborted) return;
       const events = feed.take(batchSize, MAX_BATCH_BYTES);
-      if (events.length === 0) await feed.wait(Infinity);
-      else this.#publish(events);
+      // One after the other, or the rest of one would come behind the next.
+      if (events.length > 0) await this.#publish(events);
+      else await feed.wait(Infinity);
+      if (stop.aborted) return;
     }
   }
 
-  #publish(events: readonly OutgoingEvent[]): void {
-    const published = this.#publisher
-      .publishMany(
-        events.map(({ event }) => event),
-        { onFailure: ({ index, error }) => this.#onFailure(error, events[index]) },
-      )
-      .finally(() => this.#open.delete(published));
-    this.#open.add(published);
+  /** Resolves when there was room for the events. */
+  #publish(events: readonly OutgoingEvent[]): Promise<void> {
+    return new Promise((onRead) => {
+      const list = events.map(({ event }) => event);
+      const published = this.#publisher
+        .publishMany(list, {
+          onFailure: ({ index, error }) => this.#onFailure(error, events[index]),
+          onRead,
+        })
+        .finally(() => this.#open.delete(published));
+      this.#open.add(published);
+    });
   }
 
   /** Awaits the answers to what is on its way, and sends nothing more. */

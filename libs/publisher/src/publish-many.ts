@@ -13,6 +13,11 @@ export interface PublishManyOptions {
   readonly deadlineMs?: number;
   /** Called for every event that was not acknowledged; the result names only the first ones. */
   readonly onFailure?: (failure: PublishFailure) => void;
+  /**
+   * Called once the last event was read, and there was room for it. Who wants events of several calls to
+   * keep their order makes the next call then.
+   */
+  readonly onRead?: () => void;
 }
 
 /** What became of the events of publishMany(): events = accepted + failed. */
@@ -34,11 +39,13 @@ export class ManyEvents implements Owner {
   #allTaken = false;
   readonly #failures: PublishFailure[] = [];
   readonly #onFailure: PublishManyOptions['onFailure'];
+  readonly #onRead: PublishManyOptions['onRead'];
   readonly #settled: Promise<void>;
   #settle: () => void = () => undefined;
 
-  constructor(onFailure: PublishManyOptions['onFailure']) {
+  constructor({ onFailure, onRead }: PublishManyOptions) {
     this.#onFailure = onFailure;
+    this.#onRead = onRead;
     this.#settled = new Promise((resolve) => (this.#settle = resolve));
   }
 
@@ -53,7 +60,7 @@ export class ManyEvents implements Owner {
       const failure = { index, error };
       if (this.#failures.length < KEPT_FAILURES) this.#failures.push(failure);
       else if (this.#onFailure === undefined) break;
-      this.#tell(failure);
+      this.#call(() => this.#onFailure?.(failure));
     }
     this.#look();
   }
@@ -61,6 +68,7 @@ export class ManyEvents implements Owner {
   /** No event will be added. Resolves when each one is settled. */
   async result(): Promise<PublishManyResult> {
     this.#allTaken = true;
+    this.#call(() => this.#onRead?.());
     this.#look();
     await this.#settled;
     return {
@@ -75,11 +83,12 @@ export class ManyEvents implements Owner {
     if (this.#allTaken && this.#accepted + this.#failed === this.events) this.#settle();
   }
 
-  #tell(failure: PublishFailure): void {
+  /** A caller's mistake in its own callback must not cost other callers their answers. */
+  #call(callback: () => void): void {
     try {
-      this.#onFailure?.(failure);
+      callback();
     } catch {
-      // A caller's mistake in its own callback must not cost other callers their answers.
+      // See above.
     }
   }
 }

@@ -329,6 +329,33 @@ describe('publishMany()', () => {
     expect(told).toEqual([2, 3]);
   });
 
+  it('keeps the order of several calls where each waits until the last was read', async () => {
+    const { handler, held, release } = holding();
+    const collector = await collect({ batchStreams: [handler] });
+    const publisher = publisherTo(collector.address, {
+      maxUnacknowledgedEvents: 7,
+      maxBatchEvents: 3,
+    });
+    const all = [...numbered(60)];
+    let isOver = false;
+    const answering = (async () => {
+      while (!isOver) {
+        await until(() => held.length > 0 || isOver);
+        release();
+      }
+    })();
+    const results: Promise<unknown>[] = [];
+    for (let at = 0; at < all.length; at += 10) {
+      await new Promise<void>((onRead) => {
+        results.push(publisher.publishMany(all.slice(at, at + 10), { onRead }));
+      });
+    }
+    await Promise.all(results);
+    isOver = true;
+    await answering;
+    expect(collector.received.map((one) => one.eventId)).toEqual(all.map((one) => one.eventId));
+  });
+
   it('rejects with what the source throws, once the events before it are settled', async () => {
     const collector = await collect();
     const publisher = publisherTo(collector.address);

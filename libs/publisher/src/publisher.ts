@@ -152,7 +152,7 @@ export class Publisher {
       options.deadlineMs === undefined
         ? this.#limits.deadlineMs
         : checkTime('deadlineMs', options.deadlineMs);
-    const many = new ManyEvents(options.onFailure);
+    const many = new ManyEvents(options);
     try {
       if (Symbol.asyncIterator in events) {
         for await (const event of events) {

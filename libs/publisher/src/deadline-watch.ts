@@ -30,15 +30,16 @@ export class DeadlineWatch {
     stop.addEventListener('abort', () => this.#wake.abort(), { once: true });
   }
 
-  /** Something with this deadline, by the monotonic clock, is open from now on. */
-  add(deadline: number): void {
-    if (!this.#watching) {
-      this.#watching = true;
-      void this.#watch();
-    }
-    // Called for every event: where it cannot matter, the clock is not asked.
-    if (this.#lookMs <= MIN_LOOK_MS) return;
-    const lookMs = lookFor(deadline - this.#deps.clock.monotonic());
+  /** Something is open from now on. */
+  start(): void {
+    if (this.#watching) return;
+    this.#watching = true;
+    void this.#watch();
+  }
+
+  /** Something that is to come may take so long only, ms. */
+  expect(timeMs: number): void {
+    const lookMs = lookFor(timeMs);
     if (lookMs >= this.#lookMs) return;
     this.#lookMs = lookMs;
     this.#wake.abort();

@@ -134,7 +134,7 @@ export class Dispatch {
     const send = (batch: Batch) => {
       this.#live.add(batch);
       this.#enqueue(batch);
-      this.watch(Infinity);
+      this.watch();
     };
     const deps = { window, clock, observer: this.#observer, send };
     this.#recovery = sendRecovered(spill, deps, this.#noRecovery.signal);
@@ -156,8 +156,13 @@ export class Dispatch {
   }
 
   /** Looks at deadlines from now on, as long as something is open. */
-  watch(deadline: number): void {
-    this.#watch.add(deadline);
+  watch(): void {
+    this.#watch.start();
+  }
+
+  /** An event that is to come has so much time, ms. */
+  expect(timeMs: number): void {
+    this.#watch.expect(timeMs);
   }
 
   /** Whether every batch up to this number is settled in time. */

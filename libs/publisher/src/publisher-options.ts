@@ -61,7 +61,7 @@ export interface PublisherOptions {
 }
 
 /** The numbers of the options, each with its default and its limits. */
-const NUMBERS = {
+export const OPTION_NUMBERS = {
   maxBatchEvents: { default: 500, min: 1, max: 10_000 },
   maxBatchBytes: { default: 1_048_576, min: 1_024, max: 4_194_304 },
   lingerMs: { default: 5, min: 0, max: 60_000 },
@@ -73,7 +73,7 @@ const NUMBERS = {
   closeTimeoutMs: { default: 15_000, min: 0, max: 600_000 },
 } as const;
 
-type NumberName = keyof typeof NUMBERS;
+type NumberName = keyof typeof OPTION_NUMBERS;
 
 export type PublisherLimits = Readonly<Record<NumberName, number>> & {
   readonly collectors: readonly string[];
@@ -89,9 +89,9 @@ const MAX_CONNECTIONS = 64;
  */
 export function checkOptions(options: PublisherOptions): PublisherLimits {
   const problems: string[] = [];
-  const names = Object.keys(NUMBERS) as NumberName[];
+  const names = Object.keys(OPTION_NUMBERS) as NumberName[];
   const numbers = Object.fromEntries(
-    names.map((name) => [name, numberOf(name, options[name], NUMBERS[name], problems)]),
+    names.map((name) => [name, numberOf(name, options[name], OPTION_NUMBERS[name], problems)]),
   ) as Record<NumberName, number>;
   const given = options.collectors;
   const collectors = typeof given === 'string' ? [given] : [...given];
@@ -124,7 +124,7 @@ export function checkOptions(options: PublisherOptions): PublisherLimits {
 /** A deadline or a time limit that a call brings itself. @throws PublishError INVALID_OPTIONS */
 export function checkTime(name: 'deadlineMs' | 'closeTimeoutMs', given: number): number {
   const problems: string[] = [];
-  const value = numberOf(name, given, NUMBERS[name], problems);
+  const value = numberOf(name, given, OPTION_NUMBERS[name], problems);
   if (problems.length > 0) throw new PublishError('INVALID_OPTIONS', problems.join('\n'));
   return value;
 }

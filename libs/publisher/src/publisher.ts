@@ -61,6 +61,8 @@ export interface PublisherStats {
   readonly waitingConnections: number;
 }
 
+/** Waits that are shorter than this may take a part of it longer, ms. */
+const SHORT_WAIT_MS = 1_000;
 /** Events of a list after which others get their turn. */
 const EVENTS_A_TURN = 2_048;
 
@@ -308,14 +310,14 @@ export class Publisher {
         owner.failed(index, 1, fullError());
         resolve();
       }
-      this.#dispatch.watch(deadline);
+      this.#dispatch.watch();
     });
   }
 
   #enter(event: MeasuredEvent, owner: Owner, index: number, deadline: number): void {
     this.#window.take(1, event.bytes);
     this.#batcher.add(event, owner, index, deadline);
-    this.#dispatch.watch(deadline);
+    this.#dispatch.watch();
   }
 
   #offer(event: PublishableEvent, many: ManyEvents, deadline: number): Promise<void> | undefined {
@@ -356,18 +358,21 @@ export class Publisher {
         refuse: (why) => reject(why === 'late' ? lateError() : closedError()),
       });
       if (!stands) reject(fullError());
-      this.#dispatch.watch(deadline);
+      this.#dispatch.watch();
     });
   }
 
   #deadline(timeMs?: number): number {
     const time = timeMs === undefined ? this.#limits.deadlineMs : checkTime('deadlineMs', timeMs);
+    this.#dispatch.expect(time);
     return this.#clock.monotonic() + time;
   }
 
   #waitLimit(timeoutMs: number | undefined): number {
     if (timeoutMs === undefined) return this.#limits.closeTimeoutMs;
-    return checkTime('closeTimeoutMs', timeoutMs);
+    const limitMs = checkTime('closeTimeoutMs', timeoutMs);
+    this.#dispatch.expect(Math.max(SHORT_WAIT_MS, limitMs));
+    return limitMs;
   }
 }
 

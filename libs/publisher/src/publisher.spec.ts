@@ -194,6 +194,15 @@ describe('publish()', () => {
     expect(nobody.stats).toMatchObject({ unacknowledgedEvents: 0, failedEvents: 1 });
   });
 
+  it('has its room back once the call is over that it was given up in', async () => {
+    const silent = () => undefined;
+    const collector = await collect({ batchStreams: [silent] });
+    const publisher = publisherTo(collector.address, { lingerMs: 0, answerTimeoutMs: 400 });
+    await errorOf(publisher.publish(event, { deadlineMs: 100 }));
+    expect(publisher.stats.unacknowledgedEvents).toBe(1);
+    await until(() => publisher.stats.unacknowledgedEvents === 0);
+  });
+
   it('never sends again what was given up', async () => {
     const collector = await collect({ batchStreams: [() => undefined] });
     const publisher = publisherTo(collector.address, { lingerMs: 0, answerTimeoutMs: 400 });
@@ -555,6 +564,37 @@ describe('trouble with collectors', () => {
       expect(error.mayBeQueued).toBe(false);
     }
     await expect(publisher.publish(event)).resolves.toBeDefined();
+  });
+
+  it('gives up only the first batch without an answer where one is refused, and sends the rest', async () => {
+    const bad = failure(status.INVALID_ARGUMENT, 'bad');
+    const collector = await collect({ batchStreams: [failAfter(1, 3, bad)] });
+    const publisher = publisherTo(collector.address, { maxBatchEvents: 1 });
+    const ends = Array.from(numbered(5), (one) =>
+      publisher.publish(one).then(
+        () => 'accepted',
+        ({ code }: PublishError) => code,
+      ),
+    );
+    const yes = 'accepted';
+    expect(await Promise.all(ends)).toEqual([yes, 'REFUSED', yes, yes, yes]);
+  });
+
+  it('finds the batch that is too large among others, and gives up no other', async () => {
+    const limited: BatchStreamHandler = (call) => {
+      call.on('data', (request: PublishEventsRequest) => {
+        if (request.events[0]?.eventId !== eventId(3)) call.write(accepted(request));
+        else call.emit('error', failure(status.RESOURCE_EXHAUSTED, 'larger than max'));
+      });
+      call.on('end', () => call.end());
+    };
+    const collector = await collect({ batchStreams: Array<BatchStreamHandler>(9).fill(limited) });
+    const publisher = publisherTo(collector.address, { maxBatchEvents: 1 });
+    const { accepted: taken, failures } = await publisher.publishMany(numbered(6));
+    expect(taken).toBe(5);
+    expect(failures).toMatchObject([
+      { index: 2, error: { code: 'REFUSED', status: 'RESOURCE_EXHAUSTED' } },
+    ]);
   });
 
   it('believes no answer for another batch than the next', async () => {

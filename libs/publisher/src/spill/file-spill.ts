@@ -146,7 +146,9 @@ export class FileSpill implements Spill {
       for (const { reject } of group.splice(0)) reject(new PublishError('SPILL_FULL', message));
     }
     const parts = [...dones.map(doneRecord)];
-    if (group.length === 0 && moved.length === 0 && this.#current === undefined) return;
+    // Where nothing is left, the files go, and nothing needs to be said of what was in them.
+    const onlyDones = group.length === 0 && moved.length === 0;
+    if (onlyDones && (this.#batches.size === 0 || parts.length === 0)) return;
     const segment = await this.#writable();
     let offset = segment.size + parts.reduce((sum, { length }) => sum + length, 0);
     const kept: [string, KeptBatch][] = [];

@@ -34,14 +34,19 @@ async function spillIn(folder: string, options: Partial<SpillOptions> = {}) {
   return spill;
 }
 
-/** As a crash does: the files stay as they are, and the next one may have them. */
-async function crash(folder: string) {
-  const copy = await newFolder();
-  for (const name of await readdir(folder)) {
-    if (name.endsWith('.log'))
-      await writeFile(join(copy, name), await readFile(join(folder, name)));
+/** As a crash does: the files stay as they are at one moment, and the next spill may have them. */
+async function crash(folder: string): Promise<string> {
+  for (;;) {
+    const copy = await newFolder();
+    const before = await segmentsIn(folder);
+    const isWhole = await Promise.all(
+      before.map(async (name) => writeFile(join(copy, name), await readFile(join(folder, name)))),
+    ).then(
+      () => true,
+      () => false,
+    );
+    if (isWhole && String(await segmentsIn(folder)) === String(before)) return copy;
   }
-  return copy;
 }
 
 const batch = (size = 10): SpilledBatch => ({
@@ -101,6 +106,19 @@ describe('a spill', () => {
     third.done(kept[0]!.id);
     await third.close();
     expect(await recover(await spillIn(folder))).toEqual([kept[1]]);
+  });
+
+  it('keeps in mind what a later run has settled, beside what it has not', async () => {
+    const folder = await newFolder();
+    const first = await openSpill({ folder });
+    const both = [batch(), batch()];
+    for (const one of both) await first.append(one);
+    await first.close();
+    const second = await openSpill({ folder });
+    expect(await recover(second)).toEqual(both);
+    second.done(both[0]!.id);
+    await second.close();
+    expect(await recover(await spillIn(folder))).toEqual([both[1]]);
   });
 
   it('reads up to a torn tail wherever it was torn, and says so', async () => {

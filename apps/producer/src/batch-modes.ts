@@ -26,8 +26,8 @@ const MAX_BATCH_BYTES = 1_048_576;
 /** What the publisher may keep without an answer: for each connection, and at most, bytes. */
 const CONNECTION_BYTES = 8 * 1_048_576;
 const MAX_WINDOW_BYTES = 64 * 1_048_576;
-/** Batches kept for each connection: those on their way, and as many that are next. */
-const CONNECTION_BATCHES = 64;
+/** Batches kept for each connection: those on their way, and a few that are next. */
+const CONNECTION_BATCHES = 36;
 /**
  * How long the collector may be silent before batches are sent again: longer than it keeps a batch for a
  * queue that is away (COLLECTOR_QUEUE_PATIENCE_MS), so that its own word comes first.

@@ -10,7 +10,7 @@ import {
 
 /** Most bytes of the batch id's field at the head of a request. */
 const HEAD_BYTES = 38;
-const FIRST_CAPACITY = 16_384;
+const MIN_CAPACITY = 1_024;
 /** Up to this length a text of ASCII is faster read and written here than by a call of Buffer. */
 const SHORT_TEXT = 64;
 
@@ -111,11 +111,16 @@ export function measureEvent(event: PublishableEvent, defaults: EventDefaults): 
  * since that takes a whole request at once, and does not say before how large an event is.
  */
 export class BatchEncoder {
-  #buffer = Buffer.allocUnsafe(FIRST_CAPACITY);
+  #buffer: Buffer;
   #end = 0;
   #events = 0;
 
-  constructor(readonly batchId: string) {
+  /** @param expectedBytes as many as it will probably have: growing leaves garbage behind */
+  constructor(
+    readonly batchId: string,
+    expectedBytes = 0,
+  ) {
+    this.#buffer = Buffer.allocUnsafe(Math.max(MIN_CAPACITY, expectedBytes));
     this.#text(TAG.batchId, batchId);
   }
 

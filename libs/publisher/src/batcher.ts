@@ -19,11 +19,16 @@ interface OpenBatch {
   readonly cut: AbortController;
 }
 
+/** A batch may be so much larger than the last one before it has to move. */
+const SPARE_BYTES = 512;
+
 /** Gathers events into batches: a batch is cut by its events, its bytes, or its age. */
 export class Batcher {
   readonly #options: BatcherOptions;
   #open: OpenBatch | undefined;
   #cut = 0;
+  /** Of the last batch; the next one will be like it. */
+  #lastBytes = 0;
 
   constructor(options: BatcherOptions) {
     this.#options = options;
@@ -58,13 +63,19 @@ export class Batcher {
     const { batchId, events } = open.encoder;
     this.#cut += 1;
     const bytes = open.encoder.finish();
+    this.#lastBytes = bytes.length;
     this.#options.onBatch(new Batch(batchId, this.#cut, bytes, events, open.room, open.claims));
   }
 
   #begin(): OpenBatch {
     const { random, lingerMs, clock } = this.#options;
     const cut = new AbortController();
-    const open = { encoder: new BatchEncoder(random.uuid()), claims: [], cut, room: 0 };
+    const open = {
+      encoder: new BatchEncoder(random.uuid(), this.#lastBytes + SPARE_BYTES),
+      claims: [],
+      cut,
+      room: 0,
+    };
     const cutOpen = () => {
       if (this.#open === open) this.cut();
     };

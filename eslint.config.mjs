@@ -100,7 +100,15 @@ export default tseslint.config(
             {
               sourceTag: 'scope:client',
               onlyDependOnLibsWithTags: ['layer:contract', 'layer:foundation'],
-              bannedExternalImports: ['ioredis', 'lmdb', 'pg', 'libsql', 'pino', 'prom-client', 'zod'],
+              bannedExternalImports: [
+                'ioredis',
+                'lmdb',
+                'pg',
+                'libsql',
+                'pino',
+                'prom-client',
+                'zod',
+              ],
             },
             {
               sourceTag: 'layer:foundation',

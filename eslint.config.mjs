@@ -98,6 +98,19 @@ export default tseslint.config(
               bannedExternalImports: ['@grpc/*', '@bufbuild/*'],
             },
             {
+              sourceTag: 'scope:client',
+              onlyDependOnLibsWithTags: ['layer:contract', 'layer:foundation'],
+              bannedExternalImports: [
+                'ioredis',
+                'lmdb',
+                'pg',
+                'libsql',
+                'pino',
+                'prom-client',
+                'zod',
+              ],
+            },
+            {
               sourceTag: 'layer:foundation',
               onlyDependOnLibsWithTags: ['layer:foundation'],
               bannedExternalImports: ['@grpc/*', '@bufbuild/*', 'ioredis', 'lmdb'],

@@ -1,61 +1,12 @@
 import { credentials } from '@grpc/grpc-js';
 import { EventServiceClient } from '@event-pipeline/contracts';
-import type { Clock } from '@event-pipeline/runtime';
+import { channelOptions } from '@event-pipeline/publisher/calls';
 
-/** How long a connection with calls on it is silent before it is asked whether it is alive, ms. */
-const KEEPALIVE_MS = 10_000;
-/** How long the answer to that may take, ms. */
-const KEEPALIVE_ANSWER_MS = 5_000;
-
-/** Names of this machine: a proxy cannot reach what they stand for. */
-const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\]):\d+$/;
-
-/**
- * Clients with a connection each. Nothing is connected yet; a lost connection is tried again at
- * least every second.
- */
+/** Clients with a connection each. Nothing is connected yet. */
 export function openClients(address: string, count: number): readonly EventServiceClient[] {
-  const options = {
-    // Without it all clients of one address share one connection.
-    'grpc.use_local_subchannel_pool': 1,
-    // With grpc-js' retry buffer a message counts as written before it is. Without it, write() tells
-    // of real back-pressure, and streams beyond the buffer's 1 MiB go from 47 to 80 thousand
-    // messages a second. Sending again is done here, by the rules of retry-rules.ts.
-    'grpc.per_rpc_retry_buffer_size': 0,
-    // A connection that swallows everything looks alive: without an answer to a ping it is given up.
-    'grpc.keepalive_time_ms': KEEPALIVE_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_ANSWER_MS,
-    'grpc.initial_reconnect_backoff_ms': 100,
-    'grpc.max_reconnect_backoff_ms': 1_000,
-    ...(LOOPBACK.test(address) ? { 'grpc.enable_http_proxy': 0 } : {}),
-  };
+  const options = channelOptions(address);
   return Array.from(
     { length: count },
     () => new EventServiceClient(address, credentials.createInsecure(), options),
   );
-}
-
-/** How soon an abort is noticed: grpc-js cannot be told to stop waiting for a connection. */
-const WAIT_SLICE_MS = 250;
-
-/** Whether every client is connected within `timeoutMs`; false soon after the signal aborts. */
-export async function waitForCollector(
-  clients: readonly EventServiceClient[],
-  { clock, timeoutMs }: { clock: Clock; timeoutMs: number },
-  signal: AbortSignal,
-): Promise<boolean> {
-  const end = clock.monotonic() + timeoutMs;
-  for (;;) {
-    const left = end - clock.monotonic();
-    if (signal.aborted || left <= 0) return false;
-    const deadline = clock.now() + Math.min(left, WAIT_SLICE_MS);
-    const ready = await Promise.all(clients.map((client) => isReadyBy(client, deadline)));
-    if (ready.every(Boolean)) return true;
-  }
-}
-
-function isReadyBy(client: EventServiceClient, deadline: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    client.waitForReady(deadline, (error) => resolve(error === undefined));
-  });
 }

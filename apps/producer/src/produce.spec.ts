@@ -7,7 +7,7 @@ import {
   failure,
   summaryOf,
   type CollectorScript,
-} from './testing/scripted-collector';
+} from '@event-pipeline/publisher/testing';
 import { startRun, until } from './testing/run';
 
 describe('a run', () => {

@@ -1,11 +1,9 @@
 import { setMaxListeners } from 'node:events';
-import type { EventServiceClient } from '@event-pipeline/contracts';
 import { messageOf, type Clock, type Random } from '@event-pipeline/runtime';
-import { openClients, waitForCollector } from './collector-clients';
 import { EventFeed } from './event-feed';
 import type { EventSource } from './event-source';
 import type { ProducerOptions } from './producer-options';
-import type { Lane } from './send-mode';
+import type { Sender } from './send-mode';
 import { SEND_MODES } from './send-modes';
 import { watchForStall } from './stall-watch';
 import type { Tally } from './tally';
@@ -44,20 +42,8 @@ const CONNECT_MS = 10_000;
 const CONNECT_NOTICE_MS = 300;
 /** How long answers are awaited after an interrupt. */
 const ANSWER_GRACE_MS = 5_000;
-/** How long one unary request may take before it is sent again. */
-const REQUEST_MS = 10_000;
-/**
- * How long a stream of batches may go without an answer: longer than a collector keeps a batch for a
- * queue that is away (COLLECTOR_QUEUE_PATIENCE_MS), so that its own word comes first.
- */
-const ANSWER_MS = 20_000;
-/** A lost connection is looked for in steps of this length. */
-const RECONNECT_LOOK_MS = 1_000;
 /** Of notices that come in crowds, one in this time is passed on. */
 const NOTICE_INTERVAL_MS = 5_000;
-/** Bytes kept until acknowledged: of one connection at most, and of all of them together. */
-const MAX_WINDOW_BYTES = 8 * 1_048_576;
-const MAX_ALL_WINDOWS_BYTES = 64 * 1_048_576;
 
 /**
  * Sends everything the source has to the collector. Every event sent is accounted for in the tally
@@ -78,27 +64,23 @@ export async function produce(
 
 class Run {
   readonly #options: ProducerOptions;
-  readonly #source: EventSource;
   readonly #deps: RunDeps;
-  readonly #clients;
+  readonly #sender: Sender;
   /** Ends sending; then waiting for answers; then the duties beside them. */
   readonly #stop = new AbortController();
   readonly #giveUp = new AbortController();
   readonly #over = new AbortController();
   #early: EarlyEnd | undefined;
   #noticedAt = -Infinity;
-  /** What the lanes have said last of the collector's answers. */
+  /** What was said last of the collector's answers. */
   #lastNotice: string | undefined;
-  /** Lanes that wait for their connection. */
-  #reconnecting = 0;
 
   constructor(options: ProducerOptions, source: EventSource, deps: RunDeps) {
     this.#options = options;
-    this.#source = source;
     this.#deps = deps;
-    this.#clients = openClients(options.collector, options.connections);
-    // Each lane listens; the default warns above ten.
+    // Each connection listens; the default warns above ten.
     setMaxListeners(0, this.#stop.signal, this.#giveUp.signal);
+    this.#sender = this.#openSender(source);
     const interrupted = () => this.#end('interrupted', 'interrupted');
     listen(deps.interrupt, () => {
       interrupted();
@@ -116,7 +98,7 @@ class Run {
     await this.#deps.onConnected();
     const startedAt = clock.monotonic();
     const watching = this.#watch();
-    await Promise.all(this.#lanes().map((lane) => this.#runLane(lane)));
+    await this.#send();
     const seconds = (clock.monotonic() - startedAt) / 1_000;
     this.#over.abort();
     await watching;
@@ -125,7 +107,7 @@ class Run {
 
   close(): void {
     this.#over.abort();
-    for (const client of this.#clients) client.close();
+    this.#sender.close();
   }
 
   async #connect(): Promise<boolean> {
@@ -136,8 +118,7 @@ class Run {
       if (!connecting.signal.aborted) notice(`waiting for collector at ${collector}`);
     });
     const limitMs = Math.min(CONNECT_MS, timeoutMs);
-    const limit = { clock, timeoutMs: limitMs };
-    const connected = await waitForCollector(this.#clients, limit, this.#stop.signal);
+    const connected = await this.#sender.connected(limitMs);
     connecting.abort();
     if (!connected) {
       this.#end(
@@ -152,7 +133,7 @@ class Run {
   #watch(): Promise<void> {
     const { clock, tally } = this.#deps;
     const { timeoutMs, collector } = this.#options;
-    const limits = { clock, tally, limitMs: timeoutMs, waiting: () => this.#reconnecting > 0 };
+    const limits = { clock, tally, limitMs: timeoutMs, waiting: () => this.#sender.isWaiting };
     return watchForStall(limits, this.#over.signal, () => {
       const waited = `${timeoutMs / 1_000} s`;
       const last = this.#lastNotice;
@@ -163,48 +144,36 @@ class Run {
     });
   }
 
-  #lanes(): readonly Lane[] {
+  #openSender(source: EventSource): Sender {
     const { clock, random, tally } = this.#deps;
-    const { batchSize, rate, connections } = this.#options;
-    const feed = new EventFeed({ source: this.#source, rate, clock, stop: this.#stop.signal });
-    const windowBytes = Math.min(MAX_WINDOW_BYTES, MAX_ALL_WINDOWS_BYTES / connections);
-    return this.#clients.map((client) => ({
-      client,
-      feed,
+    const { mode, collector, batchSize, rate, connections } = this.#options;
+    const stop = this.#stop.signal;
+    return SEND_MODES[mode].open({
+      collector,
+      connections,
+      batchSize,
+      feed: new EventFeed({ source, rate, clock, stop }),
       tally,
       clock,
       random,
-      limits: { batchSize, windowBytes, requestMs: REQUEST_MS, answerMs: ANSWER_MS },
-      stop: this.#stop.signal,
+      stop,
       giveUp: this.#giveUp.signal,
-      beforeRetry: (ms) => this.#beforeRetry(client, ms),
       stopRun: (reason) => this.#end('refused', reason),
       notice: (text) => {
         this.#lastNotice = text;
         this.#crowdedNotice(text);
       },
-    }));
+      waiting: () => this.#crowdedNotice(`waiting for collector at ${collector}`),
+    });
   }
 
-  async #runLane(lane: Lane): Promise<void> {
+  async #send(): Promise<void> {
     try {
-      await SEND_MODES[this.#options.mode].send(lane);
+      await this.#sender.send();
     } catch (error) {
-      // A bug: the other connections finish what they have sent, and the run says so.
+      // A bug: what was sent is awaited, and the run says so.
       this.#end('refused', `internal error: ${messageOf(error)}`);
     }
-  }
-
-  async #beforeRetry(client: EventServiceClient, ms: number): Promise<void> {
-    const { clock } = this.#deps;
-    const { signal } = this.#stop;
-    this.#reconnecting += 1;
-    await clock.sleep(ms, signal);
-    while (!signal.aborted) {
-      if (await waitForCollector([client], { clock, timeoutMs: RECONNECT_LOOK_MS }, signal)) break;
-      this.#crowdedNotice(`waiting for collector at ${this.#options.collector}`);
-    }
-    this.#reconnecting -= 1;
   }
 
   /** The first reason counts. */

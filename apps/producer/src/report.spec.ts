@@ -1,4 +1,3 @@
-import { RejectionCode } from '@event-pipeline/contracts';
 import type { RunOutcome } from './produce';
 import { parseOptions } from './producer-options';
 import { createReport, formatReport, type ReportInput } from './report';
@@ -16,13 +15,11 @@ describe('the report', () => {
     const tally = new Tally();
     tally.sent = accepted + rejected;
     tally.latency.record(1.5);
-    const named = Array.from({ length: rejections }, (_, index) => ({
-      index,
-      eventId: `id-${index}`,
-      code: RejectionCode.REJECTION_CODE_INVALID_TIMESTAMP,
-      message: 'too late',
-    }));
-    tally.answer({ accepted, rejected }, named, (index) => index + 1);
+    tally.answer({ accepted, rejected });
+    for (let n = 1; n <= rejections; n += 1) {
+      const rejection = { eventId: `id-${n - 1}`, code: 'INVALID_TIMESTAMP', message: 'too late' };
+      tally.reject(n, rejection);
+    }
     return tally;
   };
 
@@ -85,11 +82,8 @@ describe('the report', () => {
 
   it('cannot be forged by what the other side wrote', () => {
     const tally = new Tally();
-    tally.answer(
-      { accepted: 0, rejected: 1 },
-      [{ index: 5, eventId: '\u001b[2J', code: 77 as RejectionCode, message: 'a\nb' }],
-      () => undefined,
-    );
+    tally.answer({ accepted: 0, rejected: 1 });
+    tally.reject(undefined, { eventId: '\u001b[2J', code: 'code 77', message: 'a\nb' });
     expect(formatReport(createReport(inputOf(tally)), 'event')).toContain(
       '    event, id "\\u001b[2J": code 77: a\\nb\n',
     );

@@ -12,7 +12,7 @@ import {
   failure,
   summaryOf,
   type BatchStreamHandler,
-} from './testing/scripted-collector';
+} from '@event-pipeline/publisher/testing';
 
 describe('the producer command', () => {
   let collector: ScriptedCollector;

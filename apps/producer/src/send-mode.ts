@@ -1,37 +1,43 @@
-import type { EventServiceClient } from '@event-pipeline/contracts';
 import type { Clock, Random } from '@event-pipeline/runtime';
 import type { EventFeed } from './event-feed';
 import type { Tally } from './tally';
 
-/** One connection at work, and what it shares with the others. */
-export interface Lane {
-  readonly client: EventServiceClient;
+/** What a run gives to whatever sends its events. */
+export interface SenderDeps {
+  /** Where the collector listens. */
+  readonly collector: string;
+  readonly connections: number;
+  /** Events in one batch. */
+  readonly batchSize: number;
   readonly feed: EventFeed;
   readonly tally: Tally;
   readonly clock: Clock;
   readonly random: Random;
-  readonly limits: LaneLimits;
   /** Aborts when sending shall end: what was sent may still be answered, nothing is sent again. */
   readonly stop: AbortSignal;
   /** Aborts when waiting for answers shall end, too: calls under way are cancelled. */
   readonly giveUp: AbortSignal;
-  /** Waits for `ms`, then until the connection is up; ends early with `stop`. */
-  beforeRetry(ms: number): Promise<void>;
   /** Ends the whole run for a reason that sending again cannot mend. */
   stopRun(reason: string): void;
-  /** Tells people what goes on; shortened where there is much of it. */
+  /** Tells people what an answer of the collector means; shortened where there is much of it. */
   notice(text: string): void;
+  /** Tells people that there is no connection; as often as that is looked at. */
+  waiting(): void;
 }
 
-export interface LaneLimits {
-  /** Events in one batch. */
-  readonly batchSize: number;
-  /** Bytes kept until they are acknowledged; one event may exceed it. */
-  readonly windowBytes: number;
-  /** How long one unary request may take before it is sent again under its batch id. */
-  readonly requestMs: number;
-  /** How long a stream of batches may go without an answer before its batches are sent again. */
-  readonly answerMs: number;
+/** Connections at work. */
+export interface Sender {
+  /** Whether it waits for the collector beside the events that it has sent. */
+  readonly isWaiting: boolean;
+  /** Whether every connection is up within the time. False soon after `stop` as well. */
+  connected(timeoutMs: number): Promise<boolean>;
+  /**
+   * Sends what the feed gives until it ends, and resolves when each event is accounted for in the tally. In
+   * order on each connection: what comes later in the feed is never acknowledged before.
+   */
+  send(): Promise<void>;
+  /** Frees the connections. */
+  close(): void;
 }
 
 /** A way of getting events to the collector and learning what became of them. */
@@ -40,9 +46,5 @@ export interface SendMode {
   readonly unit: 'batch' | 'stream' | 'request';
   /** From where to where the acknowledgement latency is measured. */
   readonly latency: string;
-  /**
-   * Sends what the lane's feed gives until it ends, and resolves when each event is accounted for
-   * in the tally. In order: what comes later in the feed is never acknowledged before.
-   */
-  send(lane: Lane): Promise<void>;
+  open(deps: SenderDeps): Sender;
 }

@@ -1,7 +1,6 @@
-import { batchMode } from './batch-sender';
+import { batchMode, unaryMode } from './batch-modes';
 import type { SendMode } from './send-mode';
-import { streamMode } from './stream-sender';
-import { unaryMode } from './unary-sender';
+import { streamMode } from './stream-mode';
 
 /** Every `--mode` there is. */
 export const SEND_MODES = {

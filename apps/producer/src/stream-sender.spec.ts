@@ -9,7 +9,7 @@ import {
   failure,
   summaryOf,
   type StreamHandler,
-} from './testing/scripted-collector';
+} from '@event-pipeline/publisher/testing';
 import { ndjsonFrom, startRun as startRunIn, until } from './testing/run';
 
 describe('sending by StreamEvents', () => {

@@ -1,8 +1,8 @@
 import type { ServiceError } from '@grpc/grpc-js';
 import type { StreamSummary } from '@event-pipeline/contracts';
+import { readFailure, retryDelayMs, type CallFailure } from '@event-pipeline/publisher/calls';
+import type { StreamLane } from './stream-mode';
 import { StreamWindow } from './stream-window';
-import { readFailure, retryDelayMs, type CallFailure } from './retry-rules';
-import type { Lane, SendMode } from './send-mode';
 
 /** Most events in one stream: they are kept until it is answered, so this bounds memory. */
 const MAX_STREAM_EVENTS = 10_000;
@@ -21,34 +21,33 @@ type Answer = { readonly answeredAt: number } & (
  * the last one has been answered, which keeps the order and bounds what has to be kept. Of a stream
  * that ends early, what its summary does not cover is sent again first.
  */
-export const streamMode: SendMode = {
-  unit: 'stream',
-  latency: 'from the last event of a stream sent to its answer',
-  send: async (lane) => {
-    const window = new StreamWindow(lane.tally);
-    let failures = 0;
-    while (await hasEvents(window, lane)) {
-      const { summary, error } = await stream(window, lane);
-      const settledBefore = lane.tally.settled;
-      if (summary !== undefined) {
-        window.settleAll(summary);
-        failures = 0;
-        continue;
-      }
-      const failure = readFailure(error, 'stream');
-      window.settlePrefix(failure);
-      failures = lane.tally.settled > settledBefore ? 1 : failures + 1;
-      await recover(window, failure, failures, lane);
+export async function sendByStreams(lane: StreamLane): Promise<void> {
+  const window = new StreamWindow(lane.tally);
+  let failures = 0;
+  while (await hasEvents(window, lane)) {
+    const { summary, error } = await stream(window, lane);
+    const settledBefore = lane.tally.settled;
+    if (summary !== undefined) {
+      window.settleAll(summary);
+      failures = 0;
+      continue;
     }
-    window.giveUp();
-  },
-};
+    const failure = readFailure(error, 'stream');
+    window.settlePrefix(failure);
+    failures = lane.tally.settled > settledBefore ? 1 : failures + 1;
+    await recover(window, failure, failures, lane);
+  }
+  window.giveUp();
+}
 
 /** Waits until there is something to send; false when there is nothing more. */
-async function hasEvents(window: StreamWindow, { feed, limits, stop }: Lane): Promise<boolean> {
+async function hasEvents(
+  window: StreamWindow,
+  { feed, windowBytes, stop }: StreamLane,
+): Promise<boolean> {
   while (!stop.aborted) {
     if (window.size > 0) return true;
-    window.add(feed.take(CHUNK_EVENTS, limits.windowBytes));
+    window.add(feed.take(CHUNK_EVENTS, windowBytes));
     if (window.size > 0) return true;
     if (feed.ended) return false;
     await feed.wait(Infinity);
@@ -61,7 +60,7 @@ async function recover(
   window: StreamWindow,
   failure: CallFailure,
   failures: number,
-  lane: Lane,
+  lane: StreamLane,
 ): Promise<void> {
   if (failure.action === 'stop') return lane.stopRun(failure.text);
   if (failure.action === 'next') {
@@ -76,8 +75,8 @@ async function recover(
 }
 
 /** Sends the window, and what fits behind it, in one stream; resolves with its answer. */
-async function stream(window: StreamWindow, lane: Lane): Promise<Answer> {
-  const { client, feed, tally, clock, giveUp, limits } = lane;
+async function stream(window: StreamWindow, lane: StreamLane): Promise<Answer> {
+  const { client, feed, tally, clock, giveUp, windowBytes } = lane;
   let answered = false;
   let wake: (() => void) | undefined;
 
@@ -107,8 +106,8 @@ async function stream(window: StreamWindow, lane: Lane): Promise<Answer> {
     if (answered) break;
     const age = clock.monotonic() - openedAt;
     const room = MAX_STREAM_EVENTS - window.size;
-    if (room <= 0 || window.bytes >= limits.windowBytes || age >= MAX_STREAM_MS) break;
-    window.add(feed.take(Math.min(CHUNK_EVENTS, room), limits.windowBytes - window.bytes));
+    if (room <= 0 || window.bytes >= windowBytes || age >= MAX_STREAM_MS) break;
+    window.add(feed.take(Math.min(CHUNK_EVENTS, room), windowBytes - window.bytes));
     if (!window.exhausted) continue;
     if (feed.ended) break;
     await feed.wait(MAX_STREAM_MS - age);

@@ -1,6 +1,6 @@
 import type { Event, StreamSummary } from '@event-pipeline/contracts';
+import { codeName, type CallFailure } from '@event-pipeline/publisher/calls';
 import type { OutgoingEvent } from './event-source';
-import type { CallFailure } from './retry-rules';
 import type { Tally } from './tally';
 
 /**
@@ -91,9 +91,11 @@ export class StreamWindow {
   #settle({ accepted, rejected, rejections }: StreamSummary): void {
     const refused = Math.min(Math.max(0, rejected), this.#written);
     const taken = Math.min(Math.max(0, accepted), this.#written - refused);
-    this.#tally.answer({ accepted: taken, rejected: refused }, rejections, (index) => {
-      return this.#events[index]?.position;
-    });
+    this.#tally.answer({ accepted: taken, rejected: refused });
+    for (const { index, eventId, code, message } of rejections) {
+      const rejection = { eventId, code: codeName(code), message };
+      this.#tally.reject(this.#events[index]?.position, rejection);
+    }
     this.#drop(taken + refused);
   }
 

@@ -1,4 +1,4 @@
-import { RejectionCode, type Rejection } from '@event-pipeline/contracts';
+import type { EventRejection } from '@event-pipeline/publisher';
 import { LatencyHistogram } from './latency-histogram';
 
 /** An event that the collector refused for good. */
@@ -53,30 +53,17 @@ export class Tally {
     return this.sent - this.settled - this.failed - this.unknown;
   }
 
-  /** Notes an answer for a number of events; `positionOf` finds the event of a rejection's index. */
-  answer(
-    counts: { readonly accepted: number; readonly rejected: number },
-    rejections: readonly Rejection[],
-    positionOf: (index: number) => number | undefined,
-  ): void {
+  /** Notes an answer for a number of events. */
+  answer(counts: { readonly accepted: number; readonly rejected: number }): void {
     this.answered = true;
     this.acknowledged += counts.accepted;
     this.rejected += counts.rejected;
     if (counts.rejected > 0) this.success = false;
-    for (const { index, eventId, code, message } of rejections) {
-      if (this.#rejections.length >= KEPT_REJECTIONS) return;
-      this.#rejections.push({
-        position: positionOf(index),
-        eventId,
-        code: codeName(code),
-        message,
-      });
-    }
   }
-}
 
-/** "INVALID_TYPE" for REJECTION_CODE_INVALID_TYPE; a number where the collector is newer than this. */
-function codeName(code: RejectionCode): string {
-  const name: string | undefined = RejectionCode[code];
-  return name === undefined ? `code ${String(code)}` : name.replace(/^REJECTION_CODE_/, '');
+  /** Notes why an event was refused that an answer has counted. */
+  reject(position: number | undefined, { eventId, code, message }: EventRejection): void {
+    if (this.#rejections.length >= KEPT_REJECTIONS) return;
+    this.#rejections.push({ position, eventId, code, message });
+  }
 }

@@ -1,11 +1,12 @@
 import { status, type StatusObject } from '@grpc/grpc-js';
 import {
+  RejectionCode,
   STATUS_DETAILS_KEY,
   decodeStatusDetails,
   type StatusDetails,
   type StreamSummary,
 } from '@event-pipeline/contracts';
-import { escapeUnprintable, type Random } from '@event-pipeline/runtime';
+import { escapeUnprintable, type Random } from '@event-pipeline/runtime/basics';
 
 /**
  * What to do with the events of a call that failed: send them `again`, give them up and go on with
@@ -88,4 +89,10 @@ export function retryDelayMs(failures: number, asked: number | undefined, random
   if (asked !== undefined) return asked * (1 + random.next() / 5);
   const full = Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1));
   return full * (0.5 + random.next() / 2);
+}
+
+/** "INVALID_TYPE" for REJECTION_CODE_INVALID_TYPE; a number where the collector is newer than this. */
+export function codeName(code: RejectionCode): string {
+  const name: string | undefined = RejectionCode[code];
+  return name === undefined ? `code ${String(code)}` : name.replace(/^REJECTION_CODE_/, '');
 }

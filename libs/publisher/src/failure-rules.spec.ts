@@ -1,7 +1,7 @@
 import { Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { STATUS_DETAILS_KEY } from '@event-pipeline/contracts';
 import { systemRandom } from '@event-pipeline/runtime';
-import { readFailure, retryDelayMs, type CallFailure } from './retry-rules';
+import { readFailure, retryDelayMs, type CallFailure } from './failure-rules';
 import { failure, summaryOf } from './testing/scripted-collector';
 
 type Expected = [CallFailure['action'], ambiguousStream: boolean, ambiguousUnary: boolean];

@@ -10,7 +10,7 @@ import {
   failAfter,
   failure,
   type BatchStreamHandler,
-} from './testing/scripted-collector';
+} from '@event-pipeline/publisher/testing';
 import { ndjsonFrom, startRun, until } from './testing/run';
 
 describe('sending by PublishEventStream', () => {
@@ -275,7 +275,7 @@ describe('sending by PublishEventStream', () => {
     const run = startBatches(address, '--count', '10');
     expect((await run.outcome).early).toEqual({
       why: 'refused',
-      reason: 'the collector answered a batch that was not the next one',
+      reason: 'INTERNAL: the collector answered a batch that was not the next one',
     });
     expect(run.tally).toMatchObject({ sent: 10, acknowledged: 0, unknown: 10 });
   });

@@ -5,7 +5,7 @@ import {
   acceptRequest,
   failure,
   type UnaryHandler,
-} from './testing/scripted-collector';
+} from '@event-pipeline/publisher/testing';
 import { ndjsonFrom, startRun } from './testing/run';
 
 describe('sending by PublishEvents', () => {

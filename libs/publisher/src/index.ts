@@ -1,0 +1,22 @@
+export {
+  Publisher,
+  type CloseOptions,
+  type PublishOptions,
+  type PublisherStats,
+  type Receipt,
+  type WaitOptions,
+} from './publisher';
+export type { PublisherOptions } from './publisher-options';
+export type { PublishMethod } from './publish-method';
+export type { PublishableEvent } from './publishable-event';
+export type { PublishFailure, PublishManyOptions, PublishManyResult } from './publish-many';
+export {
+  PUBLISH_ERROR_CODES,
+  PublishError,
+  type EventRejection,
+  type PublishErrorCode,
+  type PublishErrorDetails,
+} from './publish-error';
+export type { BatchAnswer, PublisherObserver, PublisherTrouble } from './publisher-observer';
+export type { Spill, SpilledBatch } from './spill-port';
+export type { Clock, Random } from '@event-pipeline/runtime/basics';

@@ -195,10 +195,12 @@ describe.each(['redrive', 'purge'] as const)('queue dead %s', (name) => {
     expect(await list()).toEqual(letters);
   });
 
-  it('says what is gone by now, and does no harm to it', async () => {
+  it('says what was named and is gone by now: exit code 1, and no harm to it', async () => {
     await bury(folder.queue, DEATHS);
     expect(await move(`${name} --id 0/1,0/4`)).toMatchObject({ moved: 2, gone: 0 });
-    expect(await move(`${name} --id 0/1,0/2,0/9`)).toMatchObject({ moved: 1, gone: 2 });
+    const { code, stdout } = await run(`dead ${name} --id 0/1,0/2,0/9 --json`);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ moved: 1, gone: 2, complete: true });
     expect(await folder.queue.stats(0)).toMatchObject({ dead: 2, [target]: 3 });
   });
 

@@ -131,6 +131,44 @@ describe('an embedded store', () => {
     });
   });
 
+  it.each(
+    ['before', 'after'].flatMap((when) =>
+      ['abort', 'fail', 'rollback'].map((action) => [when, action] as const),
+    ),
+  )(
+    'refuses what a trigger refuses %s its row with RAISE(%s), and stores its neighbours',
+    async (when, action) => {
+      const store = await open();
+      const other = openFile();
+      other.exec(`create trigger refuse ${when} insert on events when new.type = 'bad.type'
+      begin select raise(${action}, 'not this type'); end`);
+      const events = storables(20);
+      for (const i of [0, 7, 8, 19]) events[i] = storable({ type: 'bad.type' });
+      const { stored, refused } = await store.put(events);
+      expect(stored).toBe(16);
+      expect(refused.map(({ index }) => index)).toEqual([0, 7, 8, 19]);
+      for (const { error } of refused) expect(error).toMatch(/not this type/);
+      expect(other.prepare('select count(*) from events').raw().get()).toEqual([16]);
+      other.close();
+      expect(await store.put(storables(2))).toMatchObject({ stored: 2, refused: [] });
+    },
+  );
+
+  it('refuses what a constraint with ON CONFLICT ROLLBACK refuses, and stores its neighbours', async () => {
+    const store = await open();
+    const other = openFile();
+    other.exec('create table types (name text unique on conflict rollback)');
+    other.exec(`create trigger once after insert on events when new.type = 'once.only'
+      begin insert into types values (new.type); end`);
+    other.close();
+    const events = [storable(), ...storables(3, { type: 'once.only' }), storable()];
+    const { stored, refused } = await store.put(events);
+    expect(stored).toBe(3);
+    expect(refused).toHaveLength(2);
+    for (const { error } of refused) expect(error).toMatch(/UNIQUE constraint failed: types.name/);
+    expect(await store.put(storables(2))).toMatchObject({ stored: 2, refused: [] });
+  });
+
   it.each([
     ['all its files are deleted', async () => rm(path, { recursive: true })],
     ['its file is deleted', () => rm(join(path, DATABASE_FILE))],

@@ -34,6 +34,30 @@ function inTransaction(change) {
   }
 }
 
+/** Thrown where a transaction has to be repeated. */
+const ANEW = new Error('the transaction has to be repeated');
+
+/**
+ * A refusal may leave the row behind (RAISE(FAIL)) or end the whole transaction (RAISE(ROLLBACK), ON
+ * CONFLICT ROLLBACK). So the first one has all rows repeated with a savepoint each, which other
+ * batches do not pay for; one that ends the transaction then has them repeated without its row.
+ */
+function changeRow(statement, row, i, refused, carefully) {
+  if (carefully) prepared('savepoint one_row').run();
+  let result;
+  try {
+    result = statement.run(...row).changes;
+  } catch (error) {
+    if ((error.rawCode & 0xff) !== CONSTRAINT) throw error;
+    result = error.message || 'a constraint failed';
+    if (!database.inTransaction) refused.set(i, result);
+    if (!carefully || !database.inTransaction) throw ANEW;
+    prepared('rollback to one_row').run();
+  }
+  if (carefully) prepared('release one_row').run();
+  return result;
+}
+
 const operations = {
   open({ file, busyMs, pragmas }) {
     // From an attempt that went half the way.
@@ -47,18 +71,21 @@ const operations = {
   /** How many rows it has changed. */
   change: ({ sql, values }) => inTransaction(() => prepared(sql).run(...values).changes),
   /** For each row what it has changed, or why a constraint refused it. All are on disk, or none. */
-  changeEach: ({ sql, rows }) =>
-    inTransaction(() => {
-      const statement = prepared(sql);
-      return rows.map((row) => {
-        try {
-          return statement.run(...row).changes;
-        } catch (error) {
-          if ((error.rawCode & 0xff) !== CONSTRAINT) throw error;
-          return error.message;
-        }
-      });
-    }),
+  changeEach({ sql, rows }) {
+    const refused = new Map();
+    let carefully = false;
+    // Each time around but the first refuses one more row: at most as often as there are rows.
+    for (;;) {
+      try {
+        return inTransaction(() =>
+          rows.map((row, i) => refused.get(i) || changeRow(prepared(sql), row, i, refused, carefully)),
+        );
+      } catch (error) {
+        if (error !== ANEW) throw error;
+        carefully = true;
+      }
+    }
+  },
   /** Runs the steps above the version that the file has now; answers it: 0 without the table. */
   migrate: ({ steps, table }) =>
     inTransaction(() => {

@@ -1,3 +1,4 @@
+import { Byte } from './json-byte';
 import { MAX_JSON_DEPTH } from './storable-json';
 
 /** What a quick look at the bytes of a JSON text has found. */
@@ -16,27 +17,6 @@ const enum Expect {
   Name,
   NameOrEnd,
   CommaOrEnd,
-}
-
-const enum Byte {
-  Quote = 0x22,
-  Plus = 0x2b,
-  Comma = 0x2c,
-  Minus = 0x2d,
-  Dot = 0x2e,
-  Zero = 0x30,
-  Nine = 0x39,
-  Colon = 0x3a,
-  UpperE = 0x45,
-  OpenBracket = 0x5b,
-  Backslash = 0x5c,
-  CloseBracket = 0x5d,
-  LowerE = 0x65,
-  LowerF = 0x66,
-  LowerN = 0x6e,
-  LowerT = 0x74,
-  OpenBrace = 0x7b,
-  CloseBrace = 0x7d,
 }
 
 const NOWHERE = -1;

@@ -1,3 +1,5 @@
+import { Byte } from './json-byte';
+
 /** Deeper nesting is refused: what reads the data later may recurse, and would fail on it. */
 export const MAX_JSON_DEPTH = 512;
 
@@ -18,29 +20,6 @@ const LONE_SURROGATE = 'data contains a lone surrogate';
  */
 export function problemOfJson(bytes: Uint8Array): string | undefined {
   return new JsonScanner(bytes).scan();
-}
-
-const enum Byte {
-  Tab = 0x09,
-  LineFeed = 0x0a,
-  CarriageReturn = 0x0d,
-  Space = 0x20,
-  Quote = 0x22,
-  Plus = 0x2b,
-  Comma = 0x2c,
-  Minus = 0x2d,
-  Dot = 0x2e,
-  Zero = 0x30,
-  Nine = 0x39,
-  Colon = 0x3a,
-  UpperE = 0x45,
-  OpenBracket = 0x5b,
-  Backslash = 0x5c,
-  CloseBracket = 0x5d,
-  LowerE = 0x65,
-  LowerU = 0x75,
-  OpenBrace = 0x7b,
-  CloseBrace = 0x7d,
 }
 
 const LITERALS = ['true', 'false', 'null'].map((word) => Buffer.from(word));

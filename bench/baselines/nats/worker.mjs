@@ -1,4 +1,5 @@
 // Takes events from a durable pull consumer and acknowledges each. Argument: port.
+import { setInterval } from 'node:timers';
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { serveCounts } from '../counts.mjs';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { systemClock } from '@event-pipeline/runtime';
 import { followCount } from '../drain-meter';
 import { startPublishLoad } from '../load/publish-load';
-import { type Scenario } from '../scenario';
+import { RefusedRun, type Scenario } from '../scenario';
 import { SCENARIO_TITLES } from '../scenario-titles';
 import {
   insistOnDrained,
@@ -24,6 +24,7 @@ export const collectorMemory: Scenario = {
   needs: ['redis-server'],
   rounds: 1,
   prepare({ scaled }) {
+    if (process.platform !== 'linux') throw new RefusedRun('it reads /proc, which only Linux has');
     const seconds = scaled(600, 6);
     return Promise.resolve({
       conditions: [

@@ -71,7 +71,8 @@ async function measure({ names, rounds, scale, report }: BenchOptions): Promise<
   }
   for (const line of skipped) tell(`skipped ${line}`);
   for (const line of refused) tell(`does not count: ${line}`);
-  tell(`Results in ${report}${scale === 1 ? '' : '; at this scale no figure counts'}.`);
+  const hint = scale === 1 ? '' : '; at this scale no figure counts';
+  if (refused.length + skipped.length < names.length) tell(`Results in ${report}${hint}.`);
   return refused.length === 0 ? 0 : 1;
 }
 

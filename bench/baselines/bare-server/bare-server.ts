@@ -1,4 +1,4 @@
-// A grpc-js server with generated code that decodes and counts, and keeps nothing. With REDIS_URL its
+// A grpc-js server with generated code that decodes and counts, and keeps nothing. With BENCH_REDIS its
 // unary method writes each event by one LPUSH first.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -55,7 +55,13 @@ const ownedImports = (folder) => {
   };
 };
 
-const tests = ['**/*.spec.ts', '**/testing/**/*.ts', 'apps/pipeline-e2e/**/*.ts', 'tools/**'];
+const tests = [
+  '**/*.spec.ts',
+  '**/testing/**/*.ts',
+  'apps/pipeline-e2e/**/*.ts',
+  'bench/**/*.ts',
+  'tools/**',
+];
 
 export default tseslint.config(
   {

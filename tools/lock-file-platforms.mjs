@@ -1,8 +1,8 @@
-// Sees to it that package-lock.json names the binaries of every platform, not only those that the
+// Sees to it that each package-lock.json names the binaries of every platform, not only those that the
 // registry gave when it was written: otherwise `npm ci` fails elsewhere with "Missing: … from lock
 // file". What is added bears no checksum; the next `npm install` that can fetch it adds one.
 //
-//   node tools/lock-file-platforms.mjs            completes the file
+//   node tools/lock-file-platforms.mjs            completes the files
 //   node tools/lock-file-platforms.mjs --check    names what is missing, exit code 1
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -42,15 +42,21 @@ export function missingPlatforms(lock) {
   return missing;
 }
 
+const LOCK_FILES = ['package-lock.json', 'bench/baselines/package-lock.json'];
+
 function main() {
-  const file = new URL('../package-lock.json', import.meta.url);
+  for (const name of LOCK_FILES) complete(name);
+}
+
+function complete(lockFile) {
+  const file = new URL(`../${lockFile}`, import.meta.url);
   const lock = JSON.parse(readFileSync(file, 'utf8'));
   const missing = missingPlatforms(lock);
   const names = Object.keys(missing);
   for (const name of names) console.log(name.replace('node_modules/', ''));
   if (names.length === 0) return;
   if (process.argv.includes('--check')) {
-    console.error('package-lock.json lacks these: run "node tools/lock-file-platforms.mjs"');
+    console.error(`${lockFile} lacks these: run "node tools/lock-file-platforms.mjs"`);
     process.exitCode = 1;
     return;
   }

@@ -10,7 +10,7 @@ interface Project {
 const root = join(__dirname, '..');
 const folders = ['apps', 'libs']
   .flatMap((parent) => readdirSync(join(root, parent)).map((name) => `${parent}/${name}`))
-  .concat('tools');
+  .concat('bench', 'tools');
 
 describe.each(folders)('the project in %s', (folder) => {
   const project = JSON.parse(readFileSync(join(root, folder, 'project.json'), 'utf8')) as Project;

@@ -24,6 +24,8 @@ export interface BenchOptions {
   readonly rounds: number;
   readonly scale: number;
   readonly report: string;
+  /** Where CPU profiles go. */
+  readonly profile: string | undefined;
 }
 
 const OPTIONS = {
@@ -40,6 +42,11 @@ const OPTIONS = {
     value: 'FOLDER',
     default: 'dist/bench-results',
     description: 'where JSON, table and charts go; bench/results for those to commit',
+  },
+  profile: {
+    value: 'FOLDER',
+    description:
+      'have collectors, workers and baselines write CPU profiles: such a run does not count',
   },
   help: { short: 'h', description: 'print this text' },
 } as const satisfies Record<string, OptionDescription>;
@@ -93,6 +100,7 @@ export function parseBenchOptions(args: readonly string[]): BenchOptions | 'help
     rounds: values.number('rounds'),
     scale: values.number('scale'),
     report: values.text('report') ?? OPTIONS.report.default,
+    profile: values.text('profile'),
   };
   if (problems.length > 0) throw new PipelineError('CONFIG_INVALID', problems.join('\n'));
   return options;

@@ -1,8 +1,10 @@
+import { resolve } from 'node:path';
 import { messageOf, nodeHost } from '@event-pipeline/runtime';
 import { Scratch } from '@event-pipeline/runtime/testing';
 import { answerWithoutRun, parseBenchOptions, type BenchOptions } from './bench-options';
 import { describeCommit, describeMachine } from './machine';
 import { writeReport } from './report/write-report';
+import { profileInto } from './profiling';
 import { runScenario } from './run-scenario';
 import { SCENARIOS } from './scenarios';
 import { howToInstall, missingTool } from './tools';
@@ -39,7 +41,8 @@ async function main(): Promise<number> {
   return options === 'help' ? 0 : measure(options);
 }
 
-async function measure({ names, rounds, scale, report }: BenchOptions): Promise<number> {
+async function measure({ names, rounds, scale, report, profile }: BenchOptions): Promise<number> {
+  if (profile !== undefined) profileInto(resolve(profile));
   const run = {
     rounds,
     scale,
@@ -71,7 +74,8 @@ async function measure({ names, rounds, scale, report }: BenchOptions): Promise<
   }
   for (const line of skipped) tell(`skipped ${line}`);
   for (const line of refused) tell(`does not count: ${line}`);
-  const hint = scale === 1 ? '' : '; at this scale no figure counts';
+  const isReal = scale === 1 && profile === undefined;
+  const hint = isReal ? '' : '; of a run like this no figure counts';
   if (refused.length + skipped.length < names.length) tell(`Results in ${report}${hint}.`);
   return refused.length === 0 ? 0 : 1;
 }

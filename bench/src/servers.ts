@@ -14,6 +14,7 @@ import { startRedisServer, type RedisServer } from '@event-pipeline/queue/testin
 import { createLogSink } from '@event-pipeline/telemetry/testing';
 import { storedBenchEvent } from './load/bench-events';
 import { pin, type Role } from './placement';
+import { endWithProfile, profilingArgs } from './profiling';
 import { insistOn, RefusedRun } from './scenario';
 
 /** How long a baseline may take to put its events in. */
@@ -91,7 +92,8 @@ export interface Served {
 }
 
 export async function startBenchCollector(queue: BenchQueue, scratch: Scratch): Promise<Served> {
-  const collector = await startCollector(queue.variables, scratch);
+  const collector = await startCollector(queue.variables, scratch, profilingArgs('collector'));
+  endWithProfile(collector.program, scratch);
   pin(collector.program.pid, 'server');
   return collector;
 }
@@ -124,7 +126,8 @@ export function startBenchWorker(
   storeUrl = 'none',
 ): NodeProgram {
   const variables = { ...queue.variables, WORKER_HTTP_PORT: '0', STORE_URL: storeUrl };
-  const worker = new Program('worker', variables, [], scratch);
+  const worker = new Program('worker', variables, [], scratch, profilingArgs('worker'));
+  endWithProfile(worker, scratch);
   pin(worker.pid, 'worker');
   return worker;
 }
@@ -192,12 +195,14 @@ function baselineProgram(
     {
       name: script,
       script: inWorkspace(folder, script),
+      nodeArgs: profilingArgs(script),
       args: args.map(String),
       logs,
       ...(redis && { variables: { BENCH_REDIS: redis.url } }),
     },
     scratch,
   );
+  endWithProfile(program, scratch);
   pin(program.pid, role);
   return program;
 }

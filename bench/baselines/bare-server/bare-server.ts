@@ -55,3 +55,6 @@ server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port
     process.stdout.write(`${JSON.stringify({ msg: 'ready', port, url: at })}\n`);
   });
 });
+
+// By exit, so that a profile is written.
+process.on('SIGTERM', () => process.exit(0));

@@ -10,12 +10,13 @@ export class Program extends NodeProgram {
     variables: Readonly<Record<string, string>>,
     args: readonly string[],
     scratch: Scratch,
+    nodeArgs: readonly string[] = [],
   ) {
     const script = inWorkspace('dist/apps', name, 'main.js');
     if (!existsSync(script))
       throw new Error(`${name} is not built: run npm test, or nx build ${name}`);
     const logs = name === 'collector' || name === 'worker';
-    super({ name, script, args, variables, logs }, scratch);
+    super({ name, script, nodeArgs, args, variables, logs }, scratch);
   }
 }
 
@@ -23,9 +24,10 @@ export class Program extends NodeProgram {
 export async function startCollector(
   variables: Readonly<Record<string, string>>,
   scratch: Scratch,
+  nodeArgs: readonly string[] = [],
 ): Promise<{ program: Program; address: string; httpUrl: string }> {
   const ports = { COLLECTOR_PORT: '0', COLLECTOR_HTTP_PORT: '0' };
-  const program = new Program('collector', { ...ports, ...variables }, [], scratch);
+  const program = new Program('collector', { ...ports, ...variables }, [], scratch, nodeArgs);
   const { port } = await program.logged('its port', ({ msg }) => /running on port/.test(msg ?? ''));
   return { program, address: `127.0.0.1:${String(port)}`, httpUrl: await httpUrlOf(program) };
 }

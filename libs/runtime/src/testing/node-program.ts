@@ -19,11 +19,17 @@ export interface NodeProgramOptions {
   readonly name: string;
   /** The file to run. */
   readonly script: string;
+  /** For Node.js itself, before the script. */
+  readonly nodeArgs?: readonly string[];
   readonly args?: readonly string[];
   /** Beside those of this process that are no settings of ours. */
   readonly variables?: Readonly<Record<string, string>>;
   /** Whether its standard output is a log of JSON lines; that of a command is its answer. */
   readonly logs: boolean;
+}
+
+function commandLineOf({ nodeArgs = [], script, args = [] }: NodeProgramOptions): string[] {
+  return [...nodeArgs, script, ...args];
 }
 
 /** A Node.js program in a process of its own, which ends with this one. */
@@ -40,7 +46,7 @@ export class NodeProgram {
   constructor(options: NodeProgramOptions, scratch: Scratch) {
     this.name = options.name;
     this.logs = options.logs;
-    this.child = spawn(process.execPath, [options.script, ...(options.args ?? [])], {
+    this.child = spawn(process.execPath, commandLineOf(options), {
       cwd: inWorkspace(),
       env: { ...withoutOurs(process.env), ...options.variables },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -7,6 +7,7 @@ import {
   type SettleException,
 } from './queue';
 import { isEventText } from './event-text';
+import { PackedEvents } from './packed-events';
 import { MAX_DEAD_LETTERS, type DeadLetterPageRequest } from './dead-letters';
 import { MAX_PARTITIONS, type Partitioning } from './partitioning';
 
@@ -51,6 +52,7 @@ export function checkBatches(batches: readonly EnqueueBatch[]): void {
     if (bodies.length > MAX_BATCH_EVENTS) {
       refuse(`batch ${id} has ${bodies.length} events, at most ${MAX_BATCH_EVENTS} are allowed`);
     }
+    if (bodies instanceof PackedEvents) continue;
     for (const body of bodies) {
       if (!isEventText(body)) refuse(`batch ${id}: an event does not begin with "{"`);
     }

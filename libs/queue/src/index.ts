@@ -1,5 +1,6 @@
 export * from './batch-routing';
 export * from './dead-letters';
+export * from './packed-events';
 export * from './partition-of';
 export * from './partitioning';
 export * from './queue';

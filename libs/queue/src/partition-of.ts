@@ -8,8 +8,13 @@
  * units in place of their 64-bit one.
  */
 export function partitionOf(key: string, count: number): number {
+  return count <= 1 ? 0 : partitionOfHash(keyHash(key), count);
+}
+
+/** The partition of the key with this hash: see {@link keyHash}. */
+export function partitionOfHash(hash: number, count: number): number {
   if (count <= 1) return 0;
-  let state = fnv1a(key);
+  let state = hash;
   let chosen = 0;
   let next = 0;
   while (next < count) {
@@ -21,12 +26,20 @@ export function partitionOf(key: string, count: number): number {
   return chosen;
 }
 
-/** Over UTF-16 units instead of bytes. */
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) {
-    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  }
+const FNV_OFFSET = 0x811c9dc5;
+const FNV_PRIME = 0x01000193;
+
+/** FNV-1a over the key's UTF-16 units: all that {@link partitionOf} looks at. */
+export function keyHash(key: string): number {
+  let hash = FNV_OFFSET;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ key.charCodeAt(i), FNV_PRIME);
+  return hash;
+}
+
+/** The same of a key that is ASCII, from its bytes. */
+export function keyHashOfAscii(bytes: Uint8Array, from: number, to: number): number {
+  let hash = FNV_OFFSET;
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), FNV_PRIME);
   return hash;
 }
 

@@ -1,5 +1,6 @@
 import type { Finding } from '@event-pipeline/runtime';
 import type { DeadLetters } from './dead-letters';
+import type { PackedEvents } from './packed-events';
 import type { Partitioning } from './partitioning';
 
 /**
@@ -138,8 +139,11 @@ export interface EnqueueBatch {
    * later one. Absent: any will do.
    */
   readonly generation?: number;
-  /** The events, at most {@link MAX_BATCH_EVENTS}; may be empty. Each is a JSON text: it begins with "{". */
-  readonly bodies: readonly string[];
+  /**
+   * The events, at most {@link MAX_BATCH_EVENTS}; may be empty. Each is a JSON text: it begins with "{".
+   * Packed by a caller who has their bytes, so that no text is made of them only to be written again.
+   */
+  readonly bodies: readonly string[] | PackedEvents;
 }
 
 export type EnqueueResult =

@@ -5,6 +5,7 @@ import {
   STATUS_DETAILS_KEY,
   type StreamSummary,
 } from '@event-pipeline/contracts';
+import { keyHash } from '@event-pipeline/queue';
 import { FlowController, PipelineError, type ErrorCode } from '@event-pipeline/runtime';
 import { EventIngestor } from '../ingest/event-ingestor';
 import type { PartitionBatchers } from '../ingest/partition-batchers';
@@ -16,7 +17,7 @@ import { EventStream, type RawStreamCall } from './event-stream';
 interface Appended {
   readonly owner: EventOwner;
   readonly run: EventRun;
-  readonly key: string;
+  readonly keyHash: number;
 }
 
 const LIMITS = { maxDataBytes: 100, maxAttributes: 1, maxAttributeBytes: 10, maxFieldBytes: 10 };
@@ -33,9 +34,9 @@ function setUp(maxEvents = 100) {
   const failures: ErrorCode[] = [];
   const internal: PipelineError[] = [];
   const flow = new FlowController({ maxEvents, maxBytes: 1_000_000 });
-  const append: PartitionBatchers['append'] = (_, key, cost, owner, firstIndex) => {
+  const append: PartitionBatchers['append'] = (event, cost, owner, firstIndex) => {
     const run = { firstIndex, count: 1, cost };
-    appended.push({ owner, run, key });
+    appended.push({ owner, run, keyHash: event.keyHash() });
     return run;
   };
   const ignore = () => undefined;
@@ -140,7 +141,7 @@ describe('a stream of events', () => {
     at.call.write(encodeEvent(validEvent({ eventId, partitionKey: 'ada' })));
     at.call.write(encodeEvent(validEvent({ eventId })));
     await turn();
-    expect(at.appended.map(({ key }) => key)).toEqual(['ada', eventId]);
+    expect(at.appended.map((each) => each.keyHash)).toEqual([keyHash('ada'), keyHash(eventId)]);
   });
 
   it('counts nothing as accepted that becomes durable after a failure', async () => {

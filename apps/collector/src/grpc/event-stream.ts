@@ -151,7 +151,8 @@ export class EventStream implements EventOwner {
     const index = this.received;
     let verdict: Verdict;
     try {
-      verdict = this.parts.ingestor.judge(bytes, index);
+      const { ingestor } = this.parts;
+      verdict = ingestor.judge(bytes, 0, bytes.length, index, ingestor.now());
     } catch (error) {
       // A bug of ours ends this stream, not the collector and every other stream with it.
       this.parts.flow.release(1, cost);
@@ -169,9 +170,9 @@ export class EventStream implements EventOwner {
     } else {
       this.pending += 1;
       // Escapes can make the stored text six times as long as what came.
-      const weight = Math.max(cost, Buffer.byteLength(verdict.body));
+      const weight = Math.max(cost, verdict.textBytes);
       this.parts.flow.grow(weight - cost);
-      const run = this.parts.batchers.append(verdict.body, verdict.key, weight, this, index);
+      const run = this.parts.batchers.append(verdict, weight, this, index);
       if (!this.outstanding.has(run)) this.outstanding.set(run, this.rejected);
     }
   }

@@ -161,11 +161,11 @@ export class PublishStream {
     slot.batchId = batch.batchId;
     // Rejects when the stream is over: nobody waits for the batch, and it was not acknowledged.
     const { signal } = this.gone;
-    const reserved = batch.events.length * ANSWER_BYTES_PER_EVENT;
+    const reserved = batch.count * ANSWER_BYTES_PER_EVENT;
     await this.parts.answers.acquire(0, reserved, signal);
     this.reserved += reserved;
     const admission = await batches.admit(batch, this.parts.flow, signal);
-    slot.events = batch.events.length;
+    slot.events = batch.count;
     return batches.queue(batch, admission, (rejections) => {
       slot.answerBytes = bytesOf(rejections);
       this.answerBytes += slot.answerBytes;

@@ -43,12 +43,13 @@ export class BatchIntake {
 
   /** @throws PipelineError INVALID_ARGUMENT, TOO_LARGE */
   read(request: Uint8Array): IncomingBatch {
-    const { batchId, events } = readBatchFrame(request, this.maxEvents);
+    const frame = readBatchFrame(request, this.maxEvents);
+    const { batchId } = frame;
     if (batchId !== '' && !isUuid(batchId)) {
       const problem = `batch_id is ${shownValue(batchId)}; expected a UUID`;
       throw new PipelineError('INVALID_ARGUMENT', problem);
     }
-    return { batchId, events, cost: request.length + events.length * EVENT_OVERHEAD_BYTES };
+    return { ...frame, cost: request.length + frame.count * EVENT_OVERHEAD_BYTES };
   }
 
   /**
@@ -58,13 +59,13 @@ export class BatchIntake {
    * @param flow what the stream may hold of the budget
    */
   async admit(
-    { events, cost }: IncomingBatch,
+    { count, cost }: IncomingBatch,
     flow: FlowBudget,
     signal: AbortSignal,
   ): Promise<Admission> {
-    await flow.acquire(events.length, cost, signal);
-    this.observer.received(events.length);
-    return new Admission(flow, events.length, cost);
+    await flow.acquire(count, cost, signal);
+    this.observer.received(count);
+    return new Admission(flow, count, cost);
   }
 
   /**
@@ -91,12 +92,12 @@ export class BatchIntake {
     }
   }
 
-  private admitNow({ events, cost }: IncomingBatch): Admission {
-    this.observer.received(events.length);
+  private admitNow({ count, cost }: IncomingBatch): Admission {
+    this.observer.received(count);
     this.checkLoad();
-    if (!this.flow.tryAcquire(events.length, cost)) {
+    if (!this.flow.tryAcquire(count, cost)) {
       throw new PipelineError('OVERLOADED', 'too many events are in flight');
     }
-    return new Admission(this.flow, events.length, cost);
+    return new Admission(this.flow, count, cost);
   }
 }

@@ -1,6 +1,14 @@
 import type { Rejection } from '@event-pipeline/contracts';
-import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, partitionOf } from '@event-pipeline/queue';
-import type { EventIngestor, StorableEvent } from './event-ingestor';
+import {
+  EventPacker,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_EVENTS,
+  partitionOfHash,
+  type PackedEvents,
+} from '@event-pipeline/queue';
+import type { BatchFrame } from './batch-frame';
+import type { EventIngestor } from './event-ingestor';
+import type { StorableEvent } from './storable-event';
 
 /**
  * What an event weighs beyond its bytes on the wire, as long as its stored text is not known: the
@@ -8,23 +16,20 @@ import type { EventIngestor, StorableEvent } from './event-ingestor';
  */
 export const EVENT_OVERHEAD_BYTES = 200;
 
-/** An event that was accepted. */
-export interface AcceptedEvent {
-  /** Its position in the request. */
-  readonly index: number;
-  /** The text to be queued. */
-  readonly body: string;
-  /** Chooses its partition. */
-  readonly key: string;
-  /** What it weighs, in bytes. */
-  readonly weight: number;
-  /** Its bytes as they came. */
-  readonly length: number;
+/** Events of a request that were accepted, in their order; the lists go side by side. */
+export interface AcceptedEvents {
+  readonly texts: PackedEvents;
+  /** Their bytes as they came. */
+  readonly lengths: readonly number[];
+  /** What each weighs, in bytes. */
+  readonly weights: readonly number[];
+  /** Of the keys that choose their partitions. */
+  readonly keyHashes: readonly number[];
 }
 
 /** The events of a request, each judged by itself, in their order. */
 export interface JudgedEvents {
-  readonly accepted: readonly AcceptedEvent[];
+  readonly accepted: AcceptedEvents;
   readonly rejections: readonly Rejection[];
   /** How much the accepted ones weigh beyond what they were admitted with, in bytes. */
   readonly growth: number;
@@ -33,63 +38,125 @@ export interface JudgedEvents {
 /** Events of a request that go into the queue as one batch. */
 export interface BatchPart {
   readonly partition: number;
-  readonly bodies: string[];
+  readonly bodies: PackedEvents;
   /** What they weigh together. */
-  bytes: number;
+  readonly bytes: number;
 }
 
-export function judgeEvents(ingestor: EventIngestor, events: readonly Uint8Array[]): JudgedEvents {
-  const accepted: AcceptedEvent[] = [];
+/** One request is judged at a time, so all share the memory. */
+const packer = new EventPacker();
+
+export function judgeEvents(ingestor: EventIngestor, { bytes, places }: BatchFrame): JudgedEvents {
+  const accepted = new Accepting();
   const rejections: Rejection[] = [];
+  const now = ingestor.now();
   let growth = 0;
-  for (const [index, bytes] of events.entries()) {
-    const verdict = ingestor.judge(bytes, index);
-    if (verdict.rejection) {
-      rejections.push(verdict.rejection);
-      continue;
-    }
-    const event = weighed(index, bytes, verdict);
-    growth += event.weight - event.length - EVENT_OVERHEAD_BYTES;
-    accepted.push(event);
+  for (let i = 0; i < places.length; i += 2) {
+    const from = places[i] ?? 0;
+    const to = places[i + 1] ?? 0;
+    const verdict = ingestor.judge(bytes, from, to, i >>> 1, now);
+    if (verdict.rejection) rejections.push(verdict.rejection);
+    else growth += accepted.add(verdict, to - from);
   }
-  return { accepted, rejections, growth };
+  return { accepted: accepted.end(), rejections, growth };
 }
 
-export function weighed(
-  index: number,
-  { length }: Uint8Array,
-  { body, key }: StorableEvent,
-): AcceptedEvent {
-  // Escapes can make the stored text six times as long as what came.
-  const weight = Math.max(length + EVENT_OVERHEAD_BYTES, Buffer.byteLength(body));
-  return { index, body, key, weight, length };
+/** The events of a request but for those at `refused`, whatever the limits and the clock say now. */
+export function restateEvents(
+  ingestor: EventIngestor,
+  { bytes, places }: BatchFrame,
+  refused: ReadonlySet<number>,
+): AcceptedEvents {
+  const accepted = new Accepting();
+  for (let i = 0; i < places.length; i += 2) {
+    if (refused.has(i >>> 1)) continue;
+    const event = bytes.subarray(places[i], places[i + 1]);
+    accepted.add(ingestor.restate(event), event.length);
+  }
+  return accepted.end();
+}
+
+class Accepting {
+  private readonly lengths: number[] = [];
+  private readonly weights: number[] = [];
+  private readonly keyHashes: number[] = [];
+
+  constructor() {
+    packer.clear();
+  }
+
+  /** Returns how much more it weighs than what it was admitted with. */
+  add(event: StorableEvent, length: number): number {
+    const admitted = length + EVENT_OVERHEAD_BYTES;
+    // Escapes can make the stored text six times as long as what came.
+    const weight = Math.max(admitted, event.textBytes);
+    event.writeTo(packer);
+    this.lengths.push(length);
+    this.weights.push(weight);
+    this.keyHashes.push(event.keyHash());
+    return weight - admitted;
+  }
+
+  end(): AcceptedEvents {
+    const { lengths, weights, keyHashes } = this;
+    return { texts: packer.take(), lengths, weights, keyHashes };
+  }
 }
 
 /**
  * Cuts events into batches that the queue takes, each for the partition of its events' keys. By the
  * bytes as they came, so that the same events are always cut alike.
  */
-export function partsOf(
-  events: readonly AcceptedEvent[],
-  partitionCount: number,
-): readonly BatchPart[] {
-  const parts: BatchPart[] = [];
-  const filling: { part: BatchPart; length: number }[] = [];
-  for (const { body, key, weight, length } of events) {
-    const partition = partitionOf(key, partitionCount);
-    let current = filling[partition];
-    const isFull =
-      current !== undefined &&
-      (current.part.bodies.length === MAX_BATCH_EVENTS ||
-        current.length + length > MAX_BATCH_BYTES);
-    if (current === undefined || isFull) {
-      current = { part: { partition, bodies: [], bytes: 0 }, length: 0 };
-      filling[partition] = current;
-      parts.push(current.part);
+export function partsOf(events: AcceptedEvents, partitionCount: number): readonly BatchPart[] {
+  const { texts, lengths, weights, keyHashes } = events;
+  if (texts.length === 0) return [];
+  if (partitionCount === 1 && texts.length <= MAX_BATCH_EVENTS) {
+    if (sum(lengths) <= MAX_BATCH_BYTES) {
+      return [{ partition: 0, bodies: texts, bytes: sum(weights) }];
     }
-    current.part.bodies.push(body);
-    current.part.bytes += weight;
-    current.length += length;
   }
-  return parts;
+  const parts: FillingPart[] = [];
+  const filling: FillingPart[] = [];
+  texts.forEach((from, to, index) => {
+    const partition = partitionOfHash(keyHashes[index] ?? 0, partitionCount);
+    const length = lengths[index] ?? 0;
+    let current = filling[partition];
+    if (!current?.fits(length)) {
+      current = new FillingPart(partition);
+      filling[partition] = current;
+      parts.push(current);
+    }
+    current.add({ from, to }, length, weights[index] ?? 0);
+  });
+  return parts.map((part) => part.taken(texts));
+}
+
+class FillingPart {
+  private readonly ranges: { readonly from: number; readonly to: number }[] = [];
+  private length = 0;
+  private bytes = 0;
+
+  constructor(private readonly partition: number) {}
+
+  fits(length: number): boolean {
+    return this.ranges.length < MAX_BATCH_EVENTS && this.length + length <= MAX_BATCH_BYTES;
+  }
+
+  add(range: { readonly from: number; readonly to: number }, length: number, weight: number): void {
+    this.ranges.push(range);
+    this.length += length;
+    this.bytes += weight;
+  }
+
+  taken({ encoded }: PackedEvents): BatchPart {
+    packer.clear();
+    for (const { from, to } of this.ranges) packer.addBytes(encoded, from, to);
+    return { partition: this.partition, bodies: packer.take(), bytes: this.bytes };
+  }
+}
+
+function sum(numbers: readonly number[]): number {
+  let total = 0;
+  for (const number of numbers) total += number;
+  return total;
 }

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
+import { PublishEventsRequest } from '@event-pipeline/contracts';
 import type { EnqueueBatch, EnqueueResult, Partitioning } from '@event-pipeline/queue';
 import { FlowController, PipelineError } from '@event-pipeline/runtime';
 import { SeededRandom, SimulatedClock } from '@event-pipeline/runtime/testing';
-import { encodeEvent, validEvent } from '../testing/raw-client';
+import { validEvent } from '../testing/raw-client';
 import { Admission } from './admission';
+import { readBatchFrame } from './batch-frame';
 import { queueBatch } from './batch-queueing';
 import { EventIngestor } from './event-ingestor';
 import type { PartitionBatchers } from './partition-batchers';
@@ -28,9 +30,10 @@ function setUp(enqueue: Enqueue, partitioning: () => Partitioning) {
   };
   const handedOver = jest.fn();
   const publish = (batchId: string, count: number) => {
-    const events = Array.from({ length: count }, () => encodeEvent(validEvent()));
+    const events = Array.from({ length: count }, () => validEvent());
+    const request = PublishEventsRequest.encode({ batchId, events }).finish();
     const admission = new Admission(flow, 0, 0);
-    return queueBatch({ batchId, events }, admission, use, handedOver);
+    return queueBatch(readBatchFrame(request, 100), admission, use, handedOver);
   };
   return { publish, handedOver, clock };
 }

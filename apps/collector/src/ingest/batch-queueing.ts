@@ -18,12 +18,13 @@ import { NO_DIGEST, OWN_ID_REMEMBERED_MS } from './shared-batch';
  *   by then
  */
 export async function queueBatch(
-  { batchId, events }: BatchFrame,
+  frame: BatchFrame,
   admission: Admission,
   use: QueueingParts,
   onHandedOver: (rejections: readonly Rejection[]) => void,
 ): Promise<PublishEventsResponse> {
-  const judged = judgeEvents(use.ingestor, events);
+  const { batchId } = frame;
+  const judged = judgeEvents(use.ingestor, frame);
   admission.grow(judged.growth);
   let isHandedOver = false;
   const handedOver = () => {
@@ -34,7 +35,7 @@ export async function queueBatch(
     batchId === ''
       ? await queueUnnamed(judged, use, handedOver)
       : await queueNamedBatch(
-          { id: batchId.toLowerCase(), digest: digestOf(events), events, judged },
+          { id: batchId.toLowerCase(), digest: digestOf(frame), frame, judged },
           use,
           handedOver,
         );
@@ -55,5 +56,5 @@ async function queueUnnamed(
   });
   onHandedOver();
   await allEnded(queued);
-  return { accepted: accepted.length, rejections, duplicate: false };
+  return { accepted: accepted.texts.length, rejections, duplicate: false };
 }

@@ -1,8 +1,14 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import { SeededRandom, SimulatedClock } from '@event-pipeline/runtime/testing';
-import type { EnqueueBatch, EnqueueResult, Queue } from '@event-pipeline/queue';
+import {
+  PackedEvents,
+  type EnqueueBatch,
+  type EnqueueResult,
+  type Queue,
+} from '@event-pipeline/queue';
 import { Batcher } from './batcher';
 import type { EventOwner, EventRun } from './shared-batch';
+import { StorableText } from './storable-event';
 
 interface Call {
   readonly batches: readonly EnqueueBatch[];
@@ -72,8 +78,9 @@ function create(partition: number): Batcher {
   return new Batcher(port, partition, options, clock, random, observer, (of) => successor ?? of);
 }
 
+const event = (text: string) => new StorableText(text, 'a');
 const append = (index: number, to = owner, cost = 7) =>
-  batcher.append(`{"n":${index}}`, cost, to, index);
+  batcher.append(event(`{"n":${index}}`), cost, to, index);
 const bodies = (call: Call) => call.batches.map((batch) => batch.bodies.length);
 
 describe('the batcher', () => {
@@ -121,7 +128,7 @@ describe('the batcher', () => {
     const answered = batcher.enqueue(batch, 10);
     append(1);
     await settled();
-    expect(queue.last().batches.map((sent) => sent.bodies)).toEqual([
+    expect(queue.last().batches.map((sent) => PackedEvents.of(sent.bodies).texts())).toEqual([
       ['{"n":0}'],
       ['{"batch":1}'],
       ['{"n":1}'],
@@ -258,11 +265,11 @@ describe('the batcher', () => {
   it('takes on new events that are brought while the last answers are given', async () => {
     const chain: EventOwner = {
       durable: ({ firstIndex }) => {
-        if (firstIndex < 3) batcher.append('{}', 7, chain, firstIndex + 1);
+        if (firstIndex < 3) batcher.append(event('{}'), 7, chain, firstIndex + 1);
       },
       failed: () => undefined,
     };
-    batcher.append('{}', 7, chain, 0);
+    batcher.append(event('{}'), 7, chain, 0);
     for (let i = 0; i < 4; i++) {
       await settled();
       await queue.last().answer();

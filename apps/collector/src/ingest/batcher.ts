@@ -1,11 +1,13 @@
 import { PipelineError, type Clock, type ErrorCode, type Random } from '@event-pipeline/runtime';
 import {
+  EventPacker,
   MAX_BATCH_BYTES,
   type EnqueueBatch,
   type EnqueueResult,
   type Queue,
   type RefusalReason,
 } from '@event-pipeline/queue';
+import type { StorableEvent } from './storable-event';
 import { SharedBatch, type EventOwner, type EventRun, type PendingBatch } from './shared-batch';
 
 export interface BatcherOptions {
@@ -37,7 +39,9 @@ const MAX_RETRY_MS = 1_000;
  */
 export class Batcher {
   private readonly waiting: PendingBatch[] = [];
+  /** The last of those waiting, if any. */
   private gathering: SharedBatch | undefined;
+  private readonly packer = new EventPacker();
   private running: Promise<void> | undefined;
   private readonly givenUp = new AbortController();
 
@@ -70,15 +74,16 @@ export class Batcher {
    *
    * @param cost what the event weighs, in bytes: see EVENT_OVERHEAD_BYTES
    */
-  append(body: string, cost: number, owner: EventOwner, index: number): EventRun {
+  append(event: StorableEvent, cost: number, owner: EventOwner, index: number): EventRun {
     let shared = this.gathering;
     if (!shared?.fits(cost)) {
-      shared = new SharedBatch(this.random.uuid(), this.deadline());
+      this.endGathering();
+      shared = new SharedBatch(this.random.uuid(), this.deadline(), this.packer);
       this.gathering = shared;
       this.waiting.push(shared);
       this.schedule();
     }
-    return shared.append(body, cost, owner, index);
+    return shared.append(event, cost, owner, index);
   }
 
   /**
@@ -89,7 +94,7 @@ export class Batcher {
    */
   async enqueue(batch: EnqueueBatch, bytes: number): Promise<EnqueueResult> {
     // Single events that come later must not overtake this batch.
-    this.gathering = undefined;
+    this.endGathering();
     const result = new Promise<EnqueueResult>((resolve, reject) => {
       this.waiting.push({ batch, bytes, deadline: this.deadline(), resolve, reject });
     });
@@ -99,9 +104,14 @@ export class Batcher {
 
   /** Takes over from a batcher whose partition takes no more. */
   private adopt(batch: PendingBatch): void {
-    this.gathering = undefined;
+    this.endGathering();
     this.waiting.push(batch);
     this.schedule();
+  }
+
+  private endGathering(): void {
+    this.gathering?.seal();
+    this.gathering = undefined;
   }
 
   private deadline(): number {
@@ -132,7 +142,7 @@ export class Batcher {
       bytes += size;
     }
     const taken = this.waiting.splice(0, count);
-    if (this.waiting.length === 0) this.gathering = undefined;
+    if (this.waiting.length === 0) this.endGathering();
     return taken;
   }
 
@@ -185,7 +195,7 @@ export class Batcher {
     if (error.code !== 'QUEUE_UNAVAILABLE') return;
     const waiting = this.waiting.splice(0);
     // Its batch, or one that was rejected, must not gather more.
-    this.gathering = undefined;
+    this.endGathering();
     this.waiting.push(...this.giveUpSome(waiting, error));
   }
 

@@ -51,9 +51,8 @@ export class EventFields {
   private at = 0;
 
   /** @returns false for an event that is not ordinary; what is found then means nothing */
-  locate(bytes: Uint8Array): boolean {
-    this.clear(bytes);
-    const end = bytes.length;
+  locate(bytes: Uint8Array, from: number, end: number): boolean {
+    this.clear(bytes, from);
     while (this.at < end) {
       const tag = bytes[this.at] ?? 0;
       this.at += 1;
@@ -62,7 +61,7 @@ export class EventFields {
         this.timestamp = this.number(MAX_NUMBER_BYTES, end);
         if (this.timestamp <= 0) return false;
       } else if (tag === Tag.Attribute) {
-        if (!this.attribute()) return false;
+        if (!this.attribute(end)) return false;
       } else {
         const field = this.fieldOf(tag);
         if (field === undefined || !this.take(field, end)) return false;
@@ -71,9 +70,9 @@ export class EventFields {
     return true;
   }
 
-  private clear(bytes: Uint8Array): void {
+  private clear(bytes: Uint8Array, from: number): void {
     this.bytes = bytes;
-    this.at = 0;
+    this.at = from;
     this.timestamp = 0;
     this.attributes = 0;
     this.eventId.at = this.type.at = this.data.at = this.dataContentType.at = 0;
@@ -101,14 +100,13 @@ export class EventFields {
     }
   }
 
-  private attribute(): boolean {
+  private attribute(eventEnd: number): boolean {
     const { bytes } = this;
     const name = this.names[this.attributes];
     const value = this.values[this.attributes];
-    const length = this.number(MAX_LENGTH_BYTES, bytes.length);
+    const length = this.number(MAX_LENGTH_BYTES, eventEnd);
     const end = this.at + length;
-    if (name === undefined || value === undefined || length <= 0 || end > bytes.length)
-      return false;
+    if (name === undefined || value === undefined || length <= 0 || end > eventEnd) return false;
     name.at = value.at = 0;
     while (this.at < end) {
       const tag = bytes[this.at] ?? 0;

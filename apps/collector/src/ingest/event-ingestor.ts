@@ -8,17 +8,9 @@ import { PipelineError, type Clock } from '@event-pipeline/runtime';
 import { decodeEvent, type Refusal } from './event-decoder';
 import { refusalOf, type EventLimits } from './event-validator';
 import { PlainEventReader } from './plain-event';
+import { StorableText, type StorableEvent } from './storable-event';
 
-export interface StorableEvent {
-  /** The JSON text to be queued. */
-  readonly body: string;
-  /** Chooses its partition. */
-  readonly key: string;
-}
-
-export type Verdict =
-  | (StorableEvent & { readonly rejection: undefined })
-  | { readonly body: undefined; readonly rejection: Rejection };
+export type Verdict = StorableEvent | { readonly rejection: Rejection };
 
 const SHOWN_ID_LENGTH = 64;
 
@@ -36,12 +28,20 @@ export class EventIngestor {
     this.plain = new PlainEventReader(limits);
   }
 
-  /** @param index position of the event in its stream or batch, for the rejection */
-  judge(bytes: Uint8Array, index: number): Verdict {
-    const now = this.clock.now();
-    const plain = this.plain.read(bytes, now);
-    if (plain !== undefined) return { body: plain.body, key: plain.key, rejection: undefined };
-    return this.judgeClosely(bytes, index, now);
+  /** When events are judged: Unix ms, for {@link judge}. */
+  now(): number {
+    return this.clock.now();
+  }
+
+  /**
+   * Judges the event that stands in these bytes. What is accepted is to be written before the next
+   * event is judged, and before the bytes change.
+   *
+   * @param index position of the event in its stream or batch, for the rejection
+   */
+  judge(bytes: Uint8Array, from: number, to: number, index: number, now: number): Verdict {
+    if (this.plain.read(bytes, from, to, now)) return this.plain;
+    return this.judgeClosely(bytes.subarray(from, to), index, now);
   }
 
   /** The slow way, for any event: decoded, checked and encoded by the contract's own code. */
@@ -50,7 +50,7 @@ export class EventIngestor {
     if (refusal) return reject(refusal, index, event?.eventId ?? '');
     const invalid = refusalOf(event, this.limits, now);
     if (invalid) return reject(invalid, index, event.eventId);
-    return { ...storable(event, now), rejection: undefined };
+    return storable(event, now);
   }
 
   /** An event that was accepted before, whatever the limits and the clock say now. */
@@ -64,12 +64,12 @@ export class EventIngestor {
 function storable(event: Event, now: number): StorableEvent {
   event.eventId = event.eventId.toLowerCase();
   const key = event.partitionKey === '' ? event.eventId : event.partitionKey;
-  return { body: encodeStoredEvent(event, now), key };
+  return new StorableText(encodeStoredEvent(event, now), key);
 }
 
 function reject({ code, message }: Refusal, index: number, eventId: string): Verdict {
   const rejection: Rejection = { index, eventId: eventId.slice(0, SHOWN_ID_LENGTH), code, message };
-  return { body: undefined, rejection };
+  return { rejection };
 }
 
 /** The reason as metrics and logs name it: "invalid_type" for REJECTION_CODE_INVALID_TYPE. */

@@ -1,5 +1,6 @@
 import {
   BATCH_ID_WINDOW_MS,
+  PackedEvents,
   PERMANENT_PARTITION,
   routeBatch,
   type BatchRouting,
@@ -7,10 +8,11 @@ import {
 } from '@event-pipeline/queue';
 import { PipelineError } from '@event-pipeline/runtime';
 import { decodeAnswer, encodeAnswer, type RecordedAnswer } from './batch-answer';
+import type { BatchFrame } from './batch-frame';
 import {
   partsOf,
-  weighed,
-  type AcceptedEvent,
+  restateEvents,
+  type AcceptedEvents,
   type BatchPart,
   type JudgedEvents,
 } from './batch-parts';
@@ -27,13 +29,14 @@ export interface NamedBatch {
   readonly id: string;
   /** Of the whole request. */
   readonly digest: string;
-  /** As they came. */
-  readonly events: readonly Uint8Array[];
+  /** The request as it came. */
+  readonly frame: BatchFrame;
   readonly judged: JudgedEvents;
 }
 
 /** Between two questions while the queue is out of reach or its partitions change. */
 const PAUSE_MS = 100;
+const NO_EVENTS = PackedEvents.of([]);
 
 /**
  * Queues a batch so that it can be sent again: it is then answered as the first time, and what had
@@ -66,8 +69,12 @@ export async function queueNamedBatch(
     const parts = partsOf(judged.accepted, count);
     const [only] = parts;
     const isWhole = only === undefined || (parts.length === 1 && only.partition === home);
-    const head = isWhole && only ? only : { partition: home, bodies: [], bytes: 0 };
-    const answer = { isWhole, accepted: judged.accepted.length, rejections: judged.rejections };
+    const head = isWhole && only ? only : { partition: home, bodies: NO_EVENTS, bytes: 0 };
+    const answer = {
+      isWhole,
+      accepted: judged.accepted.texts.length,
+      rejections: judged.rejections,
+    };
     const record = { ...identity, id: recordId, generation };
     const enqueued = enqueuePart(record, head, use.batchers, encodeAnswer(answer));
     if (isWhole) onHandedOver();
@@ -94,16 +101,11 @@ const isDuplicate = ({ outcome }: EnqueueResult) => outcome === 'duplicate';
 
 /** Exactly the events that were not refused the first time. */
 function acceptedAtFirst(
-  { events, judged }: NamedBatch,
+  { frame }: NamedBatch,
   { rejections }: RecordedAnswer,
   { ingestor }: QueueingParts,
-): AcceptedEvent[] {
-  const refused = new Set(rejections.map(({ index }) => index));
-  const now = new Map(judged.accepted.map((event) => [event.index, event]));
-  return events.flatMap((bytes, index) => {
-    if (refused.has(index)) return [];
-    return now.get(index) ?? weighed(index, bytes, ingestor.restate(bytes));
-  });
+): AcceptedEvents {
+  return restateEvents(ingestor, frame, new Set(rejections.map(({ index }) => index)));
 }
 
 async function queuePart(

@@ -1,5 +1,5 @@
 import {
-  partitionOf,
+  partitionOfHash,
   type EnqueueBatch,
   type EnqueueResult,
   type Queue,
@@ -7,6 +7,7 @@ import {
 import type { Clock, Component, Random } from '@event-pipeline/runtime';
 import { Batcher, type BatcherObserver, type BatcherOptions } from './batcher';
 import type { EventOwner, EventRun } from './shared-batch';
+import type { StorableEvent } from './storable-event';
 
 /** The batchers of all partitions, made as they are needed. */
 export class PartitionBatchers implements Component {
@@ -44,9 +45,10 @@ export class PartitionBatchers implements Component {
    *
    * @param cost what the event weighs, in bytes: see EVENT_OVERHEAD_BYTES
    */
-  append(body: string, key: string, cost: number, owner: EventOwner, index: number): EventRun {
-    const partition = partitionOf(key, this.queue.partitionCount());
-    return this.of(partition).append(body, cost, owner, index);
+  append(event: StorableEvent, cost: number, owner: EventOwner, index: number): EventRun {
+    const count = this.queue.partitionCount();
+    const partition = count === 1 ? 0 : partitionOfHash(event.keyHash(), count);
+    return this.of(partition).append(event, cost, owner, index);
   }
 
   /** See {@link Batcher.enqueue}. */

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import { keyHashOfAscii, type EventPacker } from '@event-pipeline/queue';
 import { EventFields, type Field } from './event-fields';
-import type { StorableEvent } from './event-ingestor';
+import type { StorableEvent } from './storable-event';
 import { EARLIEST_TIMESTAMP, MAX_AHEAD_MS, type EventLimits } from './event-validator';
 import { JsonLook, lookAtJson } from './plain-json';
 
@@ -58,7 +59,9 @@ const CLOSE_BRACE = 0x7d;
  * decoder, the validator and the codec. They would say the same of what is taken here; a property test
  * holds both together.
  */
-export class PlainEventReader {
+export class PlainEventReader implements StorableEvent {
+  readonly rejection = undefined;
+  private bytes: Uint8Array = new Uint8Array(0);
   private readonly fields = new EventFields();
   private text = Buffer.allocUnsafeSlow(4_096);
   private end = 0;
@@ -68,30 +71,36 @@ export class PlainEventReader {
   constructor(private readonly limits: EventLimits) {}
 
   /**
+   * @param bytes must not change until the event was written
    * @param now the collector's clock, Unix ms
-   * @returns undefined for an event that is not ordinary
+   * @returns false for an event that is not ordinary; else this object is the event that was read
    */
-  read(bytes: Uint8Array, now: number): StorableEvent | undefined {
-    const { fields } = this;
-    if (!fields.locate(bytes) || !this.isAllowed(bytes, now)) return undefined;
-    const look = this.lookAtData(bytes);
-    if (look === JsonLook.Unsure) return undefined;
-    const size = bytes.length + FRAME_BYTES;
+  read(bytes: Uint8Array, from: number, to: number, now: number): boolean {
+    if (!this.fields.locate(bytes, from, to) || !this.isAllowed(bytes, now)) return false;
+    if (!this.isDataStorable(bytes)) return false;
+    const size = to - from + FRAME_BYTES;
     if (this.text.length < size) this.text = Buffer.allocUnsafeSlow(2 * size);
+    this.bytes = bytes;
     this.end = 0;
-    if (!this.writeHead(bytes, now) || !this.writeTexts(bytes)) return undefined;
-    if (!this.writeAttributes(bytes)) return undefined;
+    if (!this.writeHead(bytes, now) || !this.writeTexts(bytes)) return false;
+    if (!this.writeAttributes(bytes)) return false;
     this.writeData(bytes);
-    const { text, end } = this;
+    return true;
+  }
+
+  get textBytes(): number {
+    return this.end;
+  }
+
+  keyHash(): number {
+    const { at, length } = this.fields.partitionKey;
     const from = EVENT_ID.length;
-    return {
-      body:
-        look === JsonLook.Ascii ? text.toString('latin1', 0, end) : text.toString('utf8', 0, end),
-      key:
-        fields.partitionKey.at === 0
-          ? text.toString('latin1', from, from + ID_LENGTH)
-          : latin1Of(bytes, fields.partitionKey),
-    };
+    if (at === 0) return keyHashOfAscii(this.text, from, from + ID_LENGTH);
+    return keyHashOfAscii(this.bytes, at, at + length);
+  }
+
+  writeTo(packer: EventPacker): void {
+    packer.addBytes(this.text, 0, this.end);
   }
 
   /** What can be said before a byte is copied. */
@@ -115,12 +124,12 @@ export class PlainEventReader {
     );
   }
 
-  private lookAtData(bytes: Uint8Array): JsonLook {
+  private isDataStorable(bytes: Uint8Array): boolean {
     const { at, length } = this.fields.data;
-    if (at === 0) return JsonLook.Ascii;
+    if (at === 0) return true;
     const look = lookAtJson(bytes, at, at + length);
-    if (look !== JsonLook.NeedsUtf8) return look;
-    return isUtf8(bytes.subarray(at, at + length)) ? look : JsonLook.Unsure;
+    if (look !== JsonLook.NeedsUtf8) return look === JsonLook.Ascii;
+    return isUtf8(bytes.subarray(at, at + length));
   }
 
   private writeHead(bytes: Uint8Array, now: number): boolean {
@@ -238,8 +247,10 @@ export class PlainEventReader {
   }
 
   private add(part: Buffer): void {
-    this.text.set(part, this.end);
-    this.end += part.length;
+    const { text, end } = this;
+    const { length } = part;
+    for (let i = 0; i < length; i++) text[end + i] = part[i] ?? 0;
+    this.end = end + length;
   }
 
   private copy(bytes: Uint8Array, from: number, length: number): void {
@@ -281,8 +292,4 @@ function isSame(bytes: Uint8Array, one: Field, other: Field | undefined): boolea
     if (bytes[one.at + i] !== bytes[other.at + i]) return false;
   }
   return true;
-}
-
-function latin1Of(bytes: Uint8Array, { at, length }: Field): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + at, length).toString('latin1');
 }

@@ -3,8 +3,10 @@ import {
   MAX_BATCH_EVENTS,
   type EnqueueBatch,
   type EnqueueResult,
+  type EventPacker,
 } from '@event-pipeline/queue';
 import type { PipelineError } from '@event-pipeline/runtime';
+import type { StorableEvent } from './storable-event';
 
 /** A batch on its way, and who waits for it. */
 export interface PendingBatch {
@@ -42,25 +44,46 @@ export const OWN_ID_REMEMBERED_MS = 120_000;
 
 /** Events of several streams in one batch, with an id of its own. */
 export class SharedBatch implements PendingBatch {
-  private readonly bodies: string[] = [];
   private readonly runs: OwnedRun[] = [];
+  private sealed: EnqueueBatch | undefined;
   bytes = 0;
-  readonly batch: EnqueueBatch;
 
+  /** @param packer is this batch's alone until it is sealed */
   constructor(
-    id: string,
+    private readonly id: string,
     readonly deadline: number,
+    private readonly packer: EventPacker,
   ) {
-    const { bodies } = this;
-    this.batch = { id, digest: NO_DIGEST, answer: '', rememberMs: OWN_ID_REMEMBERED_MS, bodies };
+    packer.clear();
   }
 
+  /** Seals it. */
+  get batch(): EnqueueBatch {
+    return (this.sealed ??= {
+      id: this.id,
+      digest: NO_DIGEST,
+      answer: '',
+      rememberMs: OWN_ID_REMEMBERED_MS,
+      bodies: this.packer.take(),
+    });
+  }
+
+  /** Whether an event of this weight may be appended: never to one that is sealed. */
   fits(bytes: number): boolean {
-    return this.bodies.length < MAX_BATCH_EVENTS && this.bytes + bytes <= MAX_BATCH_BYTES;
+    return (
+      this.sealed === undefined &&
+      this.packer.length < MAX_BATCH_EVENTS &&
+      this.bytes + bytes <= MAX_BATCH_BYTES
+    );
   }
 
-  append(body: string, cost: number, owner: EventOwner, index: number): EventRun {
-    this.bodies.push(body);
+  /** Nothing more is appended: its packer is free for the next one. */
+  seal(): void {
+    void this.batch;
+  }
+
+  append(event: StorableEvent, cost: number, owner: EventOwner, index: number): EventRun {
+    event.writeTo(this.packer);
     this.bytes += cost;
     let run = this.runs.at(-1);
     if (run?.owner !== owner) {

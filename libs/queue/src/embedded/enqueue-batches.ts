@@ -1,7 +1,8 @@
 import { PipelineError } from '@event-pipeline/runtime';
 import type { EnqueueBatch, EnqueueResult, QueueLimits } from '../queue';
 import { forgetBatches, rememberBatches } from './batch-memory';
-import { chunkEnds, chunkOverhead, encodeFreshChunk } from './event-chunk';
+import { PackedEvents } from '../packed-events';
+import { chunkEnds, chunkOverhead, freshChunk, FollowingTexts } from './event-chunk';
 import { heldEvents } from './partition-state';
 import type { PartitionRecords } from './partition-records';
 
@@ -11,6 +12,7 @@ const MAX_EVENT_BYTES = 8 * 1_048_576;
 /** A batch with the length of each event in bytes. */
 export interface MeasuredBatch {
   readonly batch: EnqueueBatch;
+  readonly events: PackedEvents;
   readonly sizes: readonly number[];
   readonly bytes: number;
 }
@@ -34,7 +36,9 @@ export interface EnqueueConditions {
 
 /** @throws PipelineError INVALID_ARGUMENT for an event that is too large to be stored */
 export function measure(batch: EnqueueBatch): MeasuredBatch {
-  const sizes = batch.bodies.map((body) => Buffer.byteLength(body));
+  const events = PackedEvents.of(batch.bodies);
+  const sizes: number[] = [];
+  events.forEach((from, to) => sizes.push(to - from));
   const tooLarge = sizes.find((size) => size > MAX_EVENT_BYTES);
   if (tooLarge !== undefined) {
     throw new PipelineError(
@@ -42,7 +46,7 @@ export function measure(batch: EnqueueBatch): MeasuredBatch {
       `batch ${batch.id}: an event has ${tooLarge} bytes, at most ${MAX_EVENT_BYTES} are allowed`,
     );
   }
-  return { batch, sizes, bytes: sizes.reduce((sum, size) => sum + size, 0) };
+  return { batch, events, sizes, bytes: events.bytes };
 }
 
 /**
@@ -50,11 +54,11 @@ export function measure(batch: EnqueueBatch): MeasuredBatch {
  * transaction, for all batches: most often none is refused.
  */
 export function pack(batches: readonly MeasuredBatch[]): PackedChunk[] {
-  const bodies = batches.flatMap(({ batch }) => batch.bodies);
   const sizes = batches.flatMap((measured) => measured.sizes);
+  const texts = new FollowingTexts(batches.map(({ events }) => events));
   let from = 0;
   return chunkEnds(sizes).map((to) => {
-    const value = encodeFreshChunk(bodies.slice(from, to), sizes.slice(from, to));
+    const value = freshChunk(sizes.slice(from, to), texts);
     const events = to - from;
     from = to;
     return { value, events };

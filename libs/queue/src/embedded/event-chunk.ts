@@ -1,4 +1,5 @@
 import { PipelineError } from '@event-pipeline/runtime';
+import { PackedEvents } from '../packed-events';
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, type Delivery } from '../queue';
 
 /**
@@ -40,23 +41,66 @@ export function chunkOverhead(events: number): number {
   return COUNT_BYTES + ENTRY_BYTES * events;
 }
 
-/** Events that have never failed; `sizes` are the bodies' lengths in bytes. */
-export function encodeFreshChunk(bodies: readonly string[], sizes: readonly number[]): Buffer {
-  const tableEnd = chunkOverhead(bodies.length);
+/** The table for events that have never failed, with room for their bodies behind it. */
+function emptyChunk(sizes: readonly number[]): Buffer {
+  const tableEnd = chunkOverhead(sizes.length);
   const chunk = Buffer.allocUnsafe(sizes.reduce((sum, size) => sum + size, tableEnd));
   chunk.fill(0, 0, tableEnd);
-  chunk.writeUInt32LE(bodies.length, 0);
+  chunk.writeUInt32LE(sizes.length, 0);
   let entry = COUNT_BYTES;
-  let position = tableEnd;
+  for (const size of sizes) {
+    chunk.writeUInt32LE(size, entry);
+    entry += ENTRY_BYTES;
+  }
+  return chunk;
+}
+
+/** Events that have never failed; `sizes` are the bodies' lengths in bytes. */
+export function encodeFreshChunk(bodies: readonly string[], sizes: readonly number[]): Buffer {
+  const chunk = emptyChunk(sizes);
+  let position = chunkOverhead(sizes.length);
   bodies.forEach((body, index) => {
     const size = sizes[index] ?? 0;
-    chunk.writeUInt32LE(size, entry);
     // One byte a character: pure ASCII, for which this is nearly twice as fast as UTF-8.
     chunk.write(body, position, size === body.length ? 'latin1' : 'utf8');
-    entry += ENTRY_BYTES;
     position += size;
   });
   return chunk;
+}
+
+/** The next texts of some batches, as events that have never failed; `sizes` are theirs. */
+export function freshChunk(sizes: readonly number[], texts: FollowingTexts): Buffer {
+  const chunk = emptyChunk(sizes);
+  texts.copyTo(chunk, chunkOverhead(sizes.length), sizes.length);
+  return chunk;
+}
+
+/** The texts of batches one after the other. */
+export class FollowingTexts {
+  private batch = 0;
+  private text = 0;
+  private at = PackedEvents.FIRST_TEXT;
+
+  constructor(private readonly batches: readonly PackedEvents[]) {}
+
+  copyTo(target: Buffer, position: number, count: number): void {
+    let to = position;
+    for (let copied = 0; copied < count;) {
+      const batch = this.batches[this.batch];
+      if (batch === undefined) return;
+      if (this.text === batch.length) {
+        this.batch += 1;
+        this.text = 0;
+        this.at = PackedEvents.FIRST_TEXT;
+        continue;
+      }
+      const end = batch.endOf(this.at);
+      to += batch.encoded.copy(target, to, this.at, end);
+      this.at = batch.nextAfter(end);
+      this.text += 1;
+      copied += 1;
+    }
+  }
 }
 
 /** Events with their counts. */

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '@event-pipeline/runtime';
+import { PackedEvents } from '../packed-events';
 import type { EnqueueBatch, Queue } from '../queue';
 import { batchOf, drainAll, events, put, take } from '../testing';
 import { LostFileError } from './lmdb-errors';
@@ -120,7 +121,7 @@ describe('a queue whose files are lost while it is in use', () => {
     for (const batch of batches) await putAtLast(queue, batch);
     await queue.close();
     const found = await drainAll(await folder.open());
-    const expected = batches.flatMap(({ bodies }) => bodies);
+    const expected = batches.flatMap(({ bodies }) => PackedEvents.of(bodies).texts());
     expect(found.filter((body) => expected.includes(body)).sort()).toEqual([...expected].sort());
   });
 

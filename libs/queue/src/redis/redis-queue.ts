@@ -23,6 +23,7 @@ import {
   type ReclaimLimits,
   type SettleException,
 } from '../queue';
+import { PackedEvents } from '../packed-events';
 import type { Partitioning } from '../partitioning';
 import type { RedisLocation } from '../redis-location';
 import type { QueueObserver } from '../queue-observer';
@@ -30,7 +31,6 @@ import { DurabilityGate } from './durability-gate';
 import { RedisDeadLetters } from './redis-dead-letters';
 import { OrphanScrub } from './orphan-scrub';
 import { PartitionTable } from './partition-table';
-import { packEvents } from './packed-events';
 import { partitionKeys, type PartitionKeys } from './redis-keys';
 import type { RedisArgument } from './redis-link';
 import { openRedisLinks, type RedisLinks } from './redis-links';
@@ -151,7 +151,7 @@ class RedisQueue implements Queue {
     for (const { id, digest, answer, bodies, rememberMs, generation } of batches) {
       keys.push(batch(id));
       args.push(rememberMs, generation ?? ANY_GENERATION, digest, answer, bodies.length);
-      args.push(packEvents(bodies));
+      args.push(PackedEvents.of(bodies).encoded);
     }
     const enqueue = () => this.links.commands.run(redisScripts.enqueue, keys, args);
     const reply = await (this.gate ? this.gate.guarded(epoch, enqueue) : enqueue());

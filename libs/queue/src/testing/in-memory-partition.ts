@@ -12,6 +12,7 @@ import type {
 } from '../queue';
 import type { LetterOutcome } from '../dead-letters';
 import { isEventText } from '../event-text';
+import { PackedEvents } from '../packed-events';
 import { Graveyard } from './in-memory-dead-letters';
 import { bytesOf, type HeldLease, type Waiting } from './in-memory-events';
 import { toDelivery, WaitingLines, type Manner } from './in-memory-waiting';
@@ -60,7 +61,7 @@ export class InMemoryPartition {
     if (refusal !== undefined) return { outcome: 'refused', reason: refusal };
     this.batches.set(id, { digest, answer, until: now + rememberMs });
     this.enqueued += bodies.length;
-    for (const body of bodies) this.waiting.append(body);
+    for (const body of PackedEvents.of(bodies).texts()) this.waiting.append(body);
     return { outcome: 'queued' };
   }
 

@@ -1,3 +1,4 @@
+import { PackedEvents } from '../packed-events';
 import { PipelineError, type Clock } from '@event-pipeline/runtime';
 import {
   checkBatches,
@@ -92,7 +93,9 @@ export class InMemoryQueue implements Queue {
     const { count, generation } = this.partitioning();
     const results = batches.map((batch) => {
       const isCurrent = number < count && (batch.generation ?? generation) >= generation;
-      const refusal = this.wouldOverflow(partition, batch.bodies) ? 'QUEUE_FULL' : undefined;
+      const refusal = this.wouldOverflow(partition, PackedEvents.of(batch.bodies))
+        ? 'QUEUE_FULL'
+        : undefined;
       return partition.enqueue(batch, this.now(), isCurrent ? refusal : 'PARTITIONS_CHANGED');
     });
     if (partition.waiting.hasEvents()) this.wake(partition);
@@ -173,14 +176,17 @@ export class InMemoryQueue implements Queue {
     return found;
   }
 
-  private wouldOverflow(partition: InMemoryPartition, bodies: readonly string[]): boolean {
+  private wouldOverflow(
+    partition: InMemoryPartition,
+    { length, bytes: added }: PackedEvents,
+  ): boolean {
     const { maxEvents = 0, maxBytes = 0 } = this.options.limits ?? {};
     if (maxEvents === 0 && maxBytes === 0) return false;
     const { count } = this.partitioning();
     const others = this.partitions.all.slice(0, count).filter((other) => other !== partition);
     const held = [partition, ...others].flatMap((one) => one.held());
-    const bytes = bytesOf(held) + bytesOf(bodies.map((body) => ({ body })));
-    const events = held.length + bodies.length;
+    const bytes = bytesOf(held) + added;
+    const events = held.length + length;
     return (maxEvents > 0 && events > maxEvents) || (maxBytes > 0 && bytes > maxBytes);
   }
 

@@ -70,7 +70,7 @@ export class PackedEvents {
 
 /** Puts texts together, one batch after the other in the same memory. */
 export class EventPacker {
-  private buffer = Buffer.allocUnsafeSlow(FIRST_ROOM);
+  private memory = Buffer.allocUnsafeSlow(FIRST_ROOM);
   private end = HEAD_BYTES;
   private count = 0;
 
@@ -81,24 +81,23 @@ export class EventPacker {
 
   /** @throws PipelineError INVALID_ARGUMENT for a text that does not begin with "{" */
   add(text: string): void {
-    const from = this.room(MOST_BYTES_PER_UNIT * text.length);
-    this.close(from, from + this.buffer.write(text, from, 'utf8'));
+    const from = this.reserve(MOST_BYTES_PER_UNIT * text.length);
+    this.commit(from, from + this.memory.write(text, from, 'utf8'));
   }
 
   /** A text that is UTF-8 already. @throws as {@link add} */
   addBytes(bytes: Uint8Array, start: number, end: number): void {
-    const from = this.room(end - start);
-    if (start === 0 && end === bytes.length) this.buffer.set(bytes, from);
-    else this.buffer.set(bytes.subarray(start, end), from);
-    this.close(from, from + end - start);
+    const from = this.reserve(end - start);
+    this.memory.set(bytes.subarray(start, end), from);
+    this.commit(from, from + end - start);
   }
 
   /** What was added, as a copy of its own; the next batch begins. */
   take(): PackedEvents {
-    const { buffer, end, count } = this;
-    buffer[0] = ARRAY;
-    buffer.writeUInt32BE(count, 1);
-    const packed = new PackedEvents(Buffer.from(buffer.subarray(0, end)), count);
+    const { memory, end, count } = this;
+    memory[0] = ARRAY;
+    memory.writeUInt32BE(count, 1);
+    const packed = new PackedEvents(Buffer.from(memory.subarray(0, end)), count);
     this.clear();
     return packed;
   }
@@ -107,27 +106,37 @@ export class EventPacker {
   clear(): void {
     this.end = HEAD_BYTES;
     this.count = 0;
-    if (this.buffer.length > MOST_KEPT) this.buffer = Buffer.allocUnsafeSlow(FIRST_ROOM);
+    if (this.memory.length > MOST_KEPT) this.memory = Buffer.allocUnsafeSlow(FIRST_ROOM);
   }
 
-  /** Where a text of at most so many bytes may begin. */
-  private room(bytes: number): number {
+  /** Where a text is to be written with {@link reserve}; another one after each call of it. */
+  get buffer(): Uint8Array {
+    return this.memory;
+  }
+
+  /** Where in {@link buffer} a text of at most so many bytes may be written, to be committed then. */
+  reserve(bytes: number): number {
     const needed = this.end + HEAD_BYTES + bytes;
-    if (needed > this.buffer.length) {
+    if (needed > this.memory.length) {
       const larger = Buffer.allocUnsafeSlow(2 * needed);
-      larger.set(this.buffer.subarray(0, this.end));
-      this.buffer = larger;
+      larger.set(this.memory.subarray(0, this.end));
+      this.memory = larger;
     }
     return this.end + HEAD_BYTES;
   }
 
-  private close(from: number, to: number): void {
-    const { buffer } = this;
-    if (to === from || buffer[from] !== OPEN_BRACE) {
+  /** Adds the text that was written there. @throws as {@link add}; nothing is added then */
+  commit(from: number, to: number): void {
+    const { memory } = this;
+    if (to === from || memory[from] !== OPEN_BRACE) {
       throw new PipelineError('INVALID_ARGUMENT', 'an event does not begin with "{"');
     }
-    buffer[from - HEAD_BYTES] = TEXT;
-    buffer.writeUInt32BE(to - from, from - 4);
+    const length = to - from;
+    memory[from - 5] = TEXT;
+    memory[from - 4] = length >>> 24;
+    memory[from - 3] = length >>> 16;
+    memory[from - 2] = length >>> 8;
+    memory[from - 1] = length;
     this.end = to;
     this.count += 1;
   }

@@ -43,6 +43,13 @@ export function keyHashOfAscii(bytes: Uint8Array, from: number, to: number): num
   return hash;
 }
 
+/** The same of a key of hexadecimal digits and dashes, with its letters in lower case. */
+export function keyHashOfHex(bytes: Uint8Array, from: number, to: number): number {
+  let hash = FNV_OFFSET;
+  for (let i = from; i < to; i++) hash = Math.imul(hash ^ ((bytes[i] ?? 0) | 0x20), FNV_PRIME);
+  return hash;
+}
+
 /** Every bit of the result depends on every bit of the input. Unsigned. */
 function mix(value: number): number {
   let mixed = value ^ (value >>> 16);

@@ -91,7 +91,10 @@ function varintBytes(value: number): number {
   return bytes;
 }
 
-const ATTRIBUTE_TAG = (ATTRIBUTES_FIELD << 3) | WireType.LengthDelimited;
+// As constants: a look at the enumeration costs a call, for each field of each event.
+const VARINT: number = WireType.Varint;
+const LENGTH_DELIMITED: number = WireType.LengthDelimited;
+const ATTRIBUTE_TAG = (ATTRIBUTES_FIELD << 3) | LENGTH_DELIMITED;
 
 /** True also of an event that is written in an unusual way: {@link inOrder} then looks closer. */
 function hasSeveralAttributes(bytes: Uint8Array, from: number, end: number): boolean {
@@ -99,7 +102,7 @@ function hasSeveralAttributes(bytes: Uint8Array, from: number, end: number): boo
   let at = from;
   while (at < end) {
     const tag = bytes[at] ?? 0;
-    const wireType: WireType = tag & 7;
+    const wireType = tag & 7;
     at += 1;
     if (tag === ATTRIBUTE_TAG && ++attributes > 1) return true;
     if (tag >= 0x80) return true;
@@ -111,8 +114,8 @@ function hasSeveralAttributes(bytes: Uint8Array, from: number, end: number): boo
       value += (byte & 0x7f) * scale;
       at += 1;
     }
-    if (wireType === WireType.LengthDelimited) at += value;
-    else if (wireType !== WireType.Varint) return true;
+    if (wireType === LENGTH_DELIMITED) at += value;
+    else if (wireType !== VARINT) return true;
   }
   return at > end;
 }

@@ -1,0 +1,155 @@
+import type { EventFields, Field } from './event-fields';
+
+const EVENT_ID = Buffer.from('{"eventId":"');
+const TYPE = Buffer.from('","type":"');
+const TIMESTAMP = Buffer.from('","timestamp":');
+const SOURCE = Buffer.from(',"source":"');
+const PARTITION_KEY = Buffer.from(',"partitionKey":"');
+const SCHEMA_VERSION = Buffer.from(',"schemaVersion":"');
+const ATTRIBUTES = Buffer.from(',"attributes":{"');
+const NEXT_ATTRIBUTE = Buffer.from('","');
+const ATTRIBUTE_VALUE = Buffer.from('":"');
+const ATTRIBUTES_END = Buffer.from('"}');
+const DATA_CONTENT_TYPE = Buffer.from(',"dataContentType":"application/json"');
+const DATA = Buffer.from(',"data":');
+const QUOTE = 0x22;
+const CLOSE_BRACE = 0x7d;
+
+/** Shorter runs of bytes are copied one by one, which costs less than a call. */
+const SHORT_COPY = 64;
+const ID_LENGTH = 36;
+/** What every stored event has: the members of its id, type and timestamp without their values. */
+const FRAME_BYTES = EVENT_ID.length + ID_LENGTH + TYPE.length + TIMESTAMP.length + 1;
+
+/** The length of what {@link writeEventText} writes. */
+export function eventTextBytes(fields: EventFields, receivedAt: Buffer): number {
+  const { type, timestamp, source, partitionKey, schemaVersion, dataContentType, data } = fields;
+  let bytes = FRAME_BYTES + type.length + digitsOf(timestamp) + receivedAt.length;
+  if (source.at !== 0) bytes += SOURCE.length + source.length + 1;
+  if (partitionKey.at !== 0) bytes += PARTITION_KEY.length + partitionKey.length + 1;
+  if (schemaVersion.at !== 0) bytes += SCHEMA_VERSION.length + schemaVersion.length + 1;
+  if (fields.attributes > 0) {
+    bytes += ATTRIBUTES.length - NEXT_ATTRIBUTE.length + ATTRIBUTES_END.length;
+    for (let i = 0; i < fields.attributes; i++) {
+      const length = (fields.names[i]?.length ?? 0) + (fields.values[i]?.length ?? 0);
+      bytes += NEXT_ATTRIBUTE.length + ATTRIBUTE_VALUE.length + length;
+    }
+  }
+  if (dataContentType.at !== 0) bytes += DATA_CONTENT_TYPE.length;
+  return data.at === 0 ? bytes : bytes + DATA.length + data.length;
+}
+
+/**
+ * Writes the stored text of an event whose fields were found and checked: as the contract's codec writes
+ * it, where every text is ASCII that JSON writes as it is.
+ *
+ * @param receivedAt the whole member, with the comma before it
+ */
+export function writeEventText(
+  text: Uint8Array,
+  from: number,
+  bytes: Uint8Array,
+  fields: EventFields,
+  receivedAt: Buffer,
+): void {
+  const { eventId, type, timestamp, source, partitionKey, schemaVersion } = fields;
+  let to = add(text, from, EVENT_ID);
+  to = copyInLowerCase(text, to, bytes, eventId);
+  to = add(text, to, TYPE);
+  to = copy(text, to, bytes, type);
+  to = add(text, to, TIMESTAMP);
+  to = addTime(text, to, timestamp);
+  to = add(text, to, receivedAt);
+  to = addMember(text, to, SOURCE, bytes, source);
+  to = addMember(text, to, PARTITION_KEY, bytes, partitionKey);
+  to = addMember(text, to, SCHEMA_VERSION, bytes, schemaVersion);
+  if (fields.attributes > 0) to = addAttributes(text, to, bytes, fields);
+  if (fields.dataContentType.at !== 0) to = add(text, to, DATA_CONTENT_TYPE);
+  if (fields.data.at !== 0) to = copy(text, add(text, to, DATA), bytes, fields.data);
+  text[to] = CLOSE_BRACE;
+}
+
+// Each of these writes from `to` on, and returns where it ends.
+
+function addMember(
+  text: Uint8Array,
+  to: number,
+  member: Buffer,
+  bytes: Uint8Array,
+  field: Field,
+): number {
+  if (field.at === 0) return to;
+  const end = copy(text, add(text, to, member), bytes, field);
+  text[end] = QUOTE;
+  return end + 1;
+}
+
+function addAttributes(
+  text: Uint8Array,
+  from: number,
+  bytes: Uint8Array,
+  { names, values, attributes }: EventFields,
+): number {
+  let to = from;
+  for (let i = 0; i < attributes; i++) {
+    const [name, value] = [names[i], values[i]];
+    if (name === undefined || value === undefined) break;
+    to = add(text, to, i === 0 ? ATTRIBUTES : NEXT_ATTRIBUTE);
+    to = copy(text, to, bytes, name);
+    to = add(text, to, ATTRIBUTE_VALUE);
+    to = copy(text, to, bytes, value);
+  }
+  return add(text, to, ATTRIBUTES_END);
+}
+
+/** Unix ms as digits, in two halves, each of which is a small integer. */
+function addTime(text: Uint8Array, from: number, ms: number): number {
+  const high = Math.floor(ms / 1e6);
+  const to = from + digitsOf(ms);
+  writeDigits(text, to - 6, to, ms - high * 1e6);
+  writeDigits(text, from, to - 6, high);
+  return to;
+}
+
+function writeDigits(text: Uint8Array, from: number, to: number, value: number): void {
+  let rest = value | 0;
+  for (let at = to - 1; at >= from; at--) {
+    const next = (rest / 10) | 0;
+    text[at] = 0x30 + (rest - next * 10);
+    rest = next;
+  }
+}
+
+/** Of a positive integer. */
+function digitsOf(value: number): number {
+  if (value >= 1e12 && value < 1e13) return 13;
+  let digits = 1;
+  for (let bound = 10; bound <= value; bound *= 10) digits += 1;
+  return digits;
+}
+
+/** Hexadecimal digits and dashes: the bit by which letters differ in case is set in those anyway. */
+function copyInLowerCase(
+  text: Uint8Array,
+  to: number,
+  bytes: Uint8Array,
+  { at, length }: Field,
+): number {
+  for (let i = 0; i < length; i++) text[to + i] = (bytes[at + i] ?? 0) | 0x20;
+  return to + length;
+}
+
+function add(text: Uint8Array, to: number, part: Uint8Array): number {
+  const { length } = part;
+  for (let i = 0; i < length; i++) text[to + i] = part[i] ?? 0;
+  return to + length;
+}
+
+function copy(text: Uint8Array, to: number, bytes: Uint8Array, { at, length }: Field): number {
+  if (length > SHORT_COPY) {
+    text.set(bytes.subarray(at, at + length), to);
+  } else {
+    for (let i = 0; i < length; i++) text[to + i] = bytes[at + i] ?? 0;
+  }
+  return to + length;
+}

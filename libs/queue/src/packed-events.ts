@@ -70,7 +70,8 @@ export class PackedEvents {
 
 /** Puts texts together, one batch after the other in the same memory. */
 export class EventPacker {
-  private memory = Buffer.allocUnsafeSlow(FIRST_ROOM);
+  private memory: Buffer = Buffer.allocUnsafeSlow(FIRST_ROOM);
+  private memoryView: DataView = viewOf(this.memory);
   private end = HEAD_BYTES;
   private count = 0;
 
@@ -106,12 +107,17 @@ export class EventPacker {
   clear(): void {
     this.end = HEAD_BYTES;
     this.count = 0;
-    if (this.memory.length > MOST_KEPT) this.memory = Buffer.allocUnsafeSlow(FIRST_ROOM);
+    if (this.memory.length > MOST_KEPT) this.use(Buffer.allocUnsafeSlow(FIRST_ROOM));
   }
 
   /** Where a text is to be written with {@link reserve}; another one after each call of it. */
   get buffer(): Uint8Array {
     return this.memory;
+  }
+
+  /** Of the same bytes as {@link buffer}. */
+  get view(): DataView {
+    return this.memoryView;
   }
 
   /** Where in {@link buffer} a text of at most so many bytes may be written, to be committed then. */
@@ -120,9 +126,14 @@ export class EventPacker {
     if (needed > this.memory.length) {
       const larger = Buffer.allocUnsafeSlow(2 * needed);
       larger.set(this.memory.subarray(0, this.end));
-      this.memory = larger;
+      this.use(larger);
     }
     return this.end + HEAD_BYTES;
+  }
+
+  private use(memory: Buffer): void {
+    this.memory = memory;
+    this.memoryView = viewOf(memory);
   }
 
   /** Adds the text that was written there. @throws as {@link add}; nothing is added then */
@@ -140,6 +151,10 @@ export class EventPacker {
     this.end = to;
     this.count += 1;
   }
+}
+
+function viewOf({ buffer, byteOffset, length }: Buffer): DataView {
+  return new DataView(buffer, byteOffset, length);
 }
 
 const packer = new EventPacker();

@@ -1,8 +1,9 @@
-import type { Rejection } from '@event-pipeline/contracts';
+import { decodeStoredEvent, type Rejection } from '@event-pipeline/contracts';
 import {
   EventPacker,
   MAX_BATCH_BYTES,
   MAX_BATCH_EVENTS,
+  keyHash,
   partitionOfHash,
   type PackedEvents,
 } from '@event-pipeline/queue';
@@ -23,8 +24,8 @@ export interface AcceptedEvents {
   readonly lengths: readonly number[];
   /** What each weighs, in bytes. */
   readonly weights: readonly number[];
-  /** Of the keys that choose their partitions. */
-  readonly keyHashes: readonly number[];
+  /** Of the keys that choose their partitions; undefined where they were not expected to matter. */
+  readonly keyHashes: readonly number[] | undefined;
 }
 
 /** The events of a request, each judged by itself, in their order. */
@@ -46,8 +47,13 @@ export interface BatchPart {
 /** One request is judged at a time, so all share the memory. */
 const packer = new EventPacker();
 
-export function judgeEvents(ingestor: EventIngestor, { bytes, places }: BatchFrame): JudgedEvents {
-  const accepted = new Accepting();
+/** @param isSpread whether there is more than one partition, as far as is known */
+export function judgeEvents(
+  ingestor: EventIngestor,
+  { bytes, places }: BatchFrame,
+  isSpread: boolean,
+): JudgedEvents {
+  const accepted = new Accepting(isSpread);
   const rejections: Rejection[] = [];
   const now = ingestor.now();
   let growth = 0;
@@ -67,7 +73,7 @@ export function restateEvents(
   { bytes, places }: BatchFrame,
   refused: ReadonlySet<number>,
 ): AcceptedEvents {
-  const accepted = new Accepting();
+  const accepted = new Accepting(true);
   for (let i = 0; i < places.length; i += 2) {
     if (refused.has(i >>> 1)) continue;
     const event = bytes.subarray(places[i], places[i + 1]);
@@ -79,9 +85,10 @@ export function restateEvents(
 class Accepting {
   private readonly lengths: number[] = [];
   private readonly weights: number[] = [];
-  private readonly keyHashes: number[] = [];
+  private readonly keyHashes: number[] | undefined;
 
-  constructor() {
+  constructor(isSpread: boolean) {
+    this.keyHashes = isSpread ? [] : undefined;
     packer.clear();
   }
 
@@ -93,7 +100,7 @@ class Accepting {
     event.writeTo(packer);
     this.lengths.push(length);
     this.weights.push(weight);
-    this.keyHashes.push(event.keyHash());
+    this.keyHashes?.push(event.keyHash());
     return weight - admitted;
   }
 
@@ -108,13 +115,14 @@ class Accepting {
  * bytes as they came, so that the same events are always cut alike.
  */
 export function partsOf(events: AcceptedEvents, partitionCount: number): readonly BatchPart[] {
-  const { texts, lengths, weights, keyHashes } = events;
+  const { texts, lengths, weights } = events;
   if (texts.length === 0) return [];
   if (partitionCount === 1 && texts.length <= MAX_BATCH_EVENTS) {
     if (sum(lengths) <= MAX_BATCH_BYTES) {
       return [{ partition: 0, bodies: texts, bytes: sum(weights) }];
     }
   }
+  const keyHashes = partitionCount === 1 ? [] : (events.keyHashes ?? keyHashesOf(texts));
   const parts: FillingPart[] = [];
   const filling: FillingPart[] = [];
   texts.forEach((from, to, index) => {
@@ -129,6 +137,14 @@ export function partsOf(events: AcceptedEvents, partitionCount: number): readonl
     current.add({ from, to }, length, weights[index] ?? 0);
   });
   return parts.map((part) => part.taken(texts));
+}
+
+/** Where the partitions have become more since the events were judged. */
+function keyHashesOf(texts: PackedEvents): readonly number[] {
+  return texts.texts().map((text) => {
+    const { eventId, partitionKey } = decodeStoredEvent(text);
+    return keyHash(partitionKey ?? eventId);
+  });
 }
 
 class FillingPart {

@@ -24,7 +24,7 @@ export async function queueBatch(
   onHandedOver: (rejections: readonly Rejection[]) => void,
 ): Promise<PublishEventsResponse> {
   const { batchId } = frame;
-  const judged = judgeEvents(use.ingestor, frame);
+  const judged = judgeEvents(use.ingestor, frame, use.queue.partitioning().count > 1);
   admission.grow(judged.growth);
   let isHandedOver = false;
   const handedOver = () => {

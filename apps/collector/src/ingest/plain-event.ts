@@ -3,7 +3,7 @@ import { keyHashOfAscii, keyHashOfHex, type EventPacker } from '@event-pipeline/
 import { EventFields, type Field } from './event-fields';
 import type { StorableEvent } from './storable-event';
 import { EARLIEST_TIMESTAMP, MAX_AHEAD_MS, type EventLimits } from './event-validator';
-import { eventTextBytes, writeEventText } from './plain-event-text';
+import { SLACK_BYTES, TextPart, eventTextBytes, writeEventText } from './plain-event-text';
 import { JsonLook, lookAtJson } from './plain-json';
 
 const ID_LENGTH = 36;
@@ -45,7 +45,7 @@ export class PlainEventReader implements StorableEvent {
   private readonly fields = new EventFields();
   private bytes: Uint8Array = new Uint8Array(0);
   private size = 0;
-  private receivedAt = Buffer.alloc(0);
+  private receivedAt = new TextPart('');
   private receivedAtMs = NaN;
 
   constructor(private readonly limits: EventLimits) {}
@@ -66,7 +66,7 @@ export class PlainEventReader implements StorableEvent {
     if (fields.data.at !== 0 && !isStorableJson(bytes, fields.data)) return false;
     if (now !== this.receivedAtMs) {
       this.receivedAtMs = now;
-      this.receivedAt = Buffer.from(`,"receivedAt":${now}`);
+      this.receivedAt = new TextPart(`,"receivedAt":${now}`);
     }
     this.size = eventTextBytes(fields, this.receivedAt);
     return true;
@@ -84,8 +84,8 @@ export class PlainEventReader implements StorableEvent {
   }
 
   writeTo(packer: EventPacker): void {
-    const from = packer.reserve(this.size);
-    writeEventText(packer.buffer, from, this.bytes, this.fields, this.receivedAt);
+    const from = packer.reserve(this.size + SLACK_BYTES);
+    writeEventText(packer.buffer, packer.view, from, this.bytes, this.fields, this.receivedAt);
     packer.commit(from, from + this.size);
   }
 

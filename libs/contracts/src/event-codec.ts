@@ -96,25 +96,25 @@ export function decodeStoredEvent(body: string): StoredEvent {
   }
   if (!isRecord(raw)) throw invalid('an object', raw);
   const { eventId, type, timestamp, receivedAt, attributes, dataBase64 } = raw;
+  const { source, partitionKey, schemaVersion, dataContentType } = raw;
   if (typeof eventId !== 'string') throw invalid('a string as eventId', eventId);
   if (typeof type !== 'string') throw invalid('a string as type', type);
   if (typeof timestamp !== 'number') throw invalid('a number as timestamp', timestamp);
-  return {
+  // Member by member: spread, each of the optional ones would cost an object of its own.
+  const event: Mutable<StoredEvent> = {
     eventId,
     type,
     timestamp,
     receivedAt: typeof receivedAt === 'number' ? receivedAt : timestamp,
-    ...optionalText('source', raw),
-    ...optionalText('partitionKey', raw),
-    ...optionalText('schemaVersion', raw),
-    ...optionalText('dataContentType', raw),
     attributes: attributesOf(attributes),
-    ...(typeof dataBase64 === 'string'
-      ? { data: Buffer.from(dataBase64, 'base64') }
-      : 'data' in raw
-        ? { data: raw['data'] }
-        : {}),
   };
+  if (typeof source === 'string') event.source = source;
+  if (typeof partitionKey === 'string') event.partitionKey = partitionKey;
+  if (typeof schemaVersion === 'string') event.schemaVersion = schemaVersion;
+  if (typeof dataContentType === 'string') event.dataContentType = dataContentType;
+  if (typeof dataBase64 === 'string') event.data = Buffer.from(dataBase64, 'base64');
+  else if ('data' in raw) event.data = raw['data'];
+  return event;
 }
 
 /** Where {@link encodeStoredEvent} writes the time of receipt. */
@@ -137,12 +137,7 @@ export function receivedAtOf(body: string): number | undefined {
   }
 }
 
-type OptionalText = 'source' | 'partitionKey' | 'schemaVersion' | 'dataContentType';
-
-function optionalText(name: OptionalText, raw: Record<string, unknown>) {
-  const value = raw[name];
-  return typeof value === 'string' ? { [name]: value } : {};
-}
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 function attributesOf(raw: unknown): Record<string, string> {
   const attributes = Object.create(null) as Record<string, string>;

@@ -1,6 +1,7 @@
 import { messageOf } from '@event-pipeline/runtime';
 import type { StorableEvent } from '../event-store';
 import type { RowOutcome } from '../put-events';
+import { float8Array, textArray, uuidArray } from './binary-arrays';
 import { blamesTheRow, ranOutOfTime, wasCancelled } from './postgres-errors';
 import type { StatementSize } from './statement-size';
 
@@ -19,14 +20,23 @@ export const INSERT_EVENTS = `
   on conflict (id) do nothing
   returning id::text`;
 
-/** The values of {@link INSERT_EVENTS}: an array for each column. */
-export function insertValues(rows: readonly StorableEvent[]): unknown[] {
+/**
+ * The values of {@link INSERT_EVENTS}: an array for each column, in binary form. As text, each body
+ * would be escaped here and read character by character there.
+ */
+export function insertValues(rows: readonly StorableEvent[]): Buffer[] {
   return [
-    rows.map(({ id }) => id),
-    rows.map(({ type }) => type),
-    rows.map(({ timestamp }) => timestamp),
-    rows.map(({ receivedAt }) => receivedAt),
-    rows.map(({ body }) => body),
+    uuidArray(rows.map(({ id }) => id)),
+    textArray(
+      'text',
+      rows.map(({ type }) => type),
+    ),
+    float8Array(rows.map(({ timestamp }) => timestamp)),
+    float8Array(rows.map(({ receivedAt }) => receivedAt)),
+    textArray(
+      'json',
+      rows.map(({ body }) => body),
+    ),
   ];
 }
 

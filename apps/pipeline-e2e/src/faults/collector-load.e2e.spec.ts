@@ -13,7 +13,11 @@ describe('a collector that is short of', () => {
   it('memory refuses producers and tells them when to come again; one request at a time still passes', async () => {
     // No process of Node.js stays below this: it is short of memory all the time.
     const variables = { COLLECTOR_MEMORY_LIMIT_BYTES: String(64 * MIB) };
-    const { pipeline, load } = await startLoaded({ engine: 'redis', variables }, scratch);
+    // So many that there is always something in flight: else nothing would be refused.
+    const { pipeline, load } = await startLoaded({ engine: 'redis', variables }, scratch, {
+      batchEvents: 500,
+      eventsPerSecond: 20_000,
+    });
     // The checker takes a refusal without a hint when to come again for one for good, and objects.
     await untilFailedLike(load, /^RESOURCE_EXHAUSTED/);
     const { program } = pipeline.collector;

@@ -2,9 +2,6 @@ import type { RedisScript } from './redis-scripts';
 
 export type RedisArgument = string | number | Buffer;
 
-/** Of the texts in a reply; null: they are Buffers. */
-export type ReplyEncoding = 'utf8' | null;
-
 export interface RedisLinkOptions {
   /** What the link is for, in CLIENT LIST. */
   readonly name: string;
@@ -48,7 +45,7 @@ export interface RedisLink {
 
   /**
    * Runs a script where its first key lies; all its keys lie there. By its digest, and by its text
-   * where the server does not know it (yet or any more). Its texts are Buffers where it says so.
+   * where the server does not know it (yet or any more).
    *
    * @throws PipelineError, see {@link toQueueError}
    */

@@ -25,8 +25,6 @@ export interface RedisScript {
   readonly name: string;
   readonly source: string;
   readonly sha: string;
-  /** Whether its texts are replied as Buffers: those of a packed reply are no UTF-8. */
-  readonly repliesBytes: boolean;
 }
 
 /**
@@ -35,8 +33,7 @@ export interface RedisScript {
  */
 function script(name: string, flags: string, ...parts: readonly string[]): RedisScript {
   const source = [`#!lua${flags}`, element, ...parts].join('\n');
-  const sha = createHash('sha1').update(source).digest('hex');
-  return { name, source, sha, repliesBytes: false };
+  return { name, source, sha: createHash('sha1').update(source).digest('hex') };
 }
 
 const DRAIN = ' flags=allow-oom';
@@ -44,7 +41,7 @@ const READ = ' flags=no-writes';
 
 export const redisScripts = {
   enqueue: script('enqueue', '', enqueue),
-  receive: { ...script('receive', DRAIN, receive), repliesBytes: true },
+  receive: script('receive', DRAIN, receive),
   settle: script('settle', DRAIN, giveBack, settle),
   extend: script('extend', DRAIN, extend),
   release: script('release', DRAIN, giveBack, release),

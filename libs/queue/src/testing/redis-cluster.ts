@@ -70,6 +70,19 @@ export async function startRedisCluster(options: {
   const knows = (nodeCount: number) => (info: string) =>
     info.includes('cluster_state:ok\r') && info.includes(`cluster_known_nodes:${nodeCount}\r`);
 
+  let migrations: Promise<unknown> = Promise.resolve();
+  /**
+   * One at a time in the whole cluster: a node answers nobody while it migrates, so nodes that migrate
+   * to each other in a ring would all wait until their time limits end it.
+   */
+  const migrate = (from: RedisServer, to: RedisServer, keys: readonly string[]) => {
+    const migration = migrations.then(() =>
+      from.command('migrate', HOST, to.port, '', 0, 30_000, 'keys', ...keys),
+    );
+    migrations = migration.catch(() => undefined);
+    return migration;
+  };
+
   async function ownerOf(slot: number): Promise<RedisServer> {
     for (const node of nodes) {
       // A node that is down, or that sees nothing of the others, is not the one to ask.
@@ -130,7 +143,7 @@ export async function startRedisCluster(options: {
         const step = Math.max(1, Math.min(keysPerStep, isMidway ? keysPerStep : half - moved));
         const keys = await from.command('cluster', 'getkeysinslot', slot, Math.floor(step));
         if (!Array.isArray(keys) || keys.length === 0) break;
-        await from.command('migrate', HOST, to.port, '', 0, 30_000, 'keys', ...keys.map(String));
+        await migrate(from, to, keys.map(String));
         moved += keys.length;
       }
       // The new owner first: it makes the others believe it.

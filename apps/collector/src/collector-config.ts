@@ -10,6 +10,7 @@ import {
 } from '@event-pipeline/runtime';
 import { MAX_PARTITIONS, queueConfigFields } from '@event-pipeline/queue';
 import { loggingConfigFields } from '@event-pipeline/telemetry';
+import { limitConfigFields } from './limits/limits-config';
 
 const MIB = 1_048_576;
 const limit = (max: number) => integer({ min: 1, max });
@@ -104,6 +105,7 @@ export const collectorConfig = defineConfig(
       default: 100,
       description: 'calls that one connection may have open at once',
     }),
+    ...limitConfigFields,
     maxDataBytes: env('EVENT_MAX_DATA_BYTES', limit(MIB), {
       default: MIB / 4,
       description: 'largest data of an event',
@@ -126,12 +128,17 @@ export const collectorConfig = defineConfig(
     ...loggingConfigFields,
   },
   {
-    check: ({ port: grpc, httpPort, maxDataBytes, maxRequestBytes }) => [
+    check: ({ port: grpc, httpPort, maxDataBytes, maxRequestBytes, maxUnfinishedBytes }) => [
       ...(grpc !== 0 && grpc === httpPort.port
         ? [`COLLECTOR_PORT and COLLECTOR_HTTP_PORT are both ${grpc}; expected two ports`]
         : []),
       ...(maxDataBytes > maxRequestBytes
         ? ['EVENT_MAX_DATA_BYTES is larger than COLLECTOR_MAX_REQUEST_BYTES; expected at most that']
+        : []),
+      ...(maxUnfinishedBytes < maxRequestBytes
+        ? [
+            'COLLECTOR_MAX_UNFINISHED_BYTES is smaller than COLLECTOR_MAX_REQUEST_BYTES; expected at least that',
+          ]
         : []),
     ],
   },

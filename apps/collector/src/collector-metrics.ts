@@ -1,6 +1,8 @@
-import type { Logger, Metrics } from '@event-pipeline/telemetry';
+import { MinutelyWarning, type Logger, type Metrics } from '@event-pipeline/telemetry';
 import { reasonName } from './ingest/event-ingestor';
 import type { IntakeObserver } from './intake-observer';
+import type { Clock } from '@event-pipeline/runtime';
+import { LIMITS, type LimitHit } from './limits/limit-names';
 import { LOAD_REASONS, type LoadObserver } from './load/load-gate';
 
 /** What the load gate sees and does, as metrics and, where it changes, as log lines. */
@@ -18,6 +20,18 @@ export function loadMetrics(metrics: Metrics, logger: Logger): LoadObserver {
       logger.info({ reason }, 'new events are taken again');
     },
     refused: (reason, count) => metrics.loadRefused.add(count, { reason }),
+  };
+}
+
+/** What the limits of the gRPC port have ended, as a metric, and in a warning a minute for each. */
+export function limitMetrics(metrics: Metrics, logger: Logger, clock: Clock): LimitHit {
+  const warnings = new Map(LIMITS.map((limit) => [limit, new MinutelyWarning(clock, logger)]));
+  for (const limit of LIMITS) metrics.limitHits.add(0, { limit });
+  return (limit, address) => {
+    metrics.limitHits.add(1, { limit });
+    const isRoutine = limit === 'connection-age' || limit === 'connection-idle';
+    if (isRoutine || limit === 'stream-idle') return;
+    warnings.get(limit)?.warn({ limit, address }, 'a limit of the gRPC port was reached');
   };
 }
 

@@ -22,7 +22,8 @@ import { StuckStreamWatch } from './grpc/stuck-stream-watch';
 import { BatchIntake } from './ingest/batch-intake';
 import { EventIngestor } from './ingest/event-ingestor';
 import { PartitionBatchers } from './ingest/partition-batchers';
-import { intakeMetrics, loadMetrics } from './collector-metrics';
+import { intakeMetrics, limitMetrics, loadMetrics } from './collector-metrics';
+import { ConnectionLimits } from './limits/connection-limits';
 import { LoadGate } from './load/load-gate';
 import { ProcessLoad, processLimits } from './load/process-load';
 import { keepMemorySmall } from './memory-policy';
@@ -84,7 +85,9 @@ export async function createCollector(
     batches: new BatchIntake(queueing, flow, observer, config.maxRequestEvents, checkLoad),
     onInternalError: (error) => logger.error({ err: error }, 'a call failed: internal error'),
   });
-  const server = new GrpcServer(config, service, clock, logger);
+  const limitHit = limitMetrics(metrics, logger, clock);
+  const connections = new ConnectionLimits(config, service, clock, random, limitHit);
+  const server = new GrpcServer(config, service, clock, logger, connections);
   const setServing = (available: boolean) => server.setServing(available);
   const probe = new QueueProbe(queue, clock, setServing, config.queueStrict);
   const stuck = new StuckStreamWatch(service, clock, logger);
@@ -93,6 +96,8 @@ export async function createCollector(
     metrics.inFlightEvents.set(flow.events);
     metrics.inFlightBytes.set(flow.bytes);
     metrics.answerBytes.set(answers.bytes);
+    metrics.connections.set(connections.connections);
+    metrics.unfinishedBytes.set(connections.unfinishedBytes);
     metrics.memoryLimit.set(limits.residentBytes, { kind: 'memory' });
     metrics.memoryLimit.set(limits.heapBytes, { kind: 'heap' });
   });
@@ -108,7 +113,17 @@ export async function createCollector(
   });
 
   // Stopped in reverse: the server drains while batchers and queue still work.
-  return [http, queueComponent(queue), partitions, batchers, gate, stuck, probe, server];
+  return [
+    http,
+    queueComponent(queue),
+    partitions,
+    batchers,
+    gate,
+    stuck,
+    probe,
+    connections,
+    server,
+  ];
 }
 
 function readiness(service: EventService, probe: QueueProbe, gate: LoadGate): Readiness {

@@ -129,6 +129,27 @@ export const METRICS = {
     help: 'Memory of answers to streams of batches that were not taken, or are still being made.',
     labels: [],
   },
+  connections: {
+    name: 'pipeline_connections',
+    type: 'gauge',
+    from: 'process',
+    help: 'Open connections to the gRPC port.',
+    labels: [],
+  },
+  unfinishedBytes: {
+    name: 'pipeline_unfinished_message_bytes',
+    type: 'gauge',
+    from: 'process',
+    help: 'Bytes of messages that have not come whole.',
+    labels: [],
+  },
+  limitHits: {
+    name: 'pipeline_limit_hits_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Connections and calls that a limit of the gRPC port ended, by limit.',
+    labels: ['limit'],
+  },
   loadShedding: {
     name: 'pipeline_load_shedding',
     type: 'gauge',

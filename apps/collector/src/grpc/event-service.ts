@@ -37,6 +37,17 @@ export const rawEventService = {
 interface OpenStream {
   /** Stops reading, answers what was read, and ends. */
   drain(reason: PipelineError): void;
+  /** Grows with what is read. */
+  readonly progress: number;
+}
+
+/** What is known of an open stream beside itself. */
+interface StreamNote {
+  /** The connection it came by. */
+  readonly peer: string;
+  /** Its progress when it was looked at last, and since when it has been that. */
+  progress: number;
+  since: number;
 }
 
 export interface EventServiceParts extends Omit<EventStreamParts, 'flow'> {
@@ -58,7 +69,7 @@ const STUCK_LIMIT_MS = 5_000;
 
 /** EventService: takes calls, hands them to the ingest path, and knows which are open. */
 export class EventService {
-  private readonly streams = new Set<OpenStream>();
+  private readonly streams = new Map<OpenStream, StreamNote>();
   private readonly publishStreams = new Set<PublishStream>();
   private readonly requests = new Set<Promise<void>>();
   private draining: PipelineError | undefined;
@@ -80,7 +91,7 @@ export class EventService {
   async drain(): Promise<void> {
     const reason = new PipelineError('DRAINING', 'the collector is shutting down');
     this.draining = reason;
-    for (const stream of this.streams) stream.drain(reason);
+    for (const stream of this.streams.keys()) stream.drain(reason);
     await Promise.all(this.requests);
     while (this.streams.size > 0) await this.nextClosed();
   }
@@ -100,7 +111,7 @@ export class EventService {
       if (isAcknowledged) this.acknowledged(begin);
       this.forget(closed);
     });
-    this.streams.add(stream);
+    this.note(stream, call.getPeer());
   };
 
   private readonly publishEventStream: handleBidiStreamingCall<Buffer, PublishEventsResponse> = (
@@ -113,7 +124,7 @@ export class EventService {
     }
     const parts = { ...this.parts, flow: this.parts.newStreamFlow() };
     const stream = new PublishStream(call, parts, (closed) => this.forget(closed));
-    this.streams.add(stream);
+    this.note(stream, call.getPeer());
     this.publishStreams.add(stream);
     // Not when it has ended for us: its answers may still be on their way.
     call.once('close', () => this.publishStreams.delete(stream));
@@ -135,6 +146,37 @@ export class EventService {
       stream.cut(error);
     }
     return stuck.length;
+  }
+
+  /** Answers the streams of one connection with what is known of them, and ends them. */
+  drainPeer(peer: string): void {
+    const reason = new PipelineError('DRAINING', 'the connection has come to its age');
+    for (const [stream, note] of this.streams) if (note.peer === peer) stream.drain(reason);
+  }
+
+  /**
+   * The same for the streams that had no message since it was called `limitMs` ago or longer. To be
+   * called from time to time; returns how many.
+   */
+  drainIdleStreams(limitMs: number): number {
+    const now = this.parts.clock.monotonic();
+    const reason = new PipelineError('DRAINING', 'the stream had no message for too long');
+    let idle = 0;
+    for (const [stream, note] of this.streams) {
+      if (stream.progress !== note.progress) {
+        note.progress = stream.progress;
+        note.since = now;
+      } else if (now - note.since > limitMs) {
+        note.since = now;
+        idle += 1;
+        stream.drain(reason);
+      }
+    }
+    return idle;
+  }
+
+  private note(stream: OpenStream, peer: string): void {
+    this.streams.set(stream, { peer, progress: 0, since: this.parts.clock.monotonic() });
   }
 
   /** Why a new stream cannot be taken now; counted as a call that failed. */

@@ -123,6 +123,11 @@ export class EventStream implements EventOwner {
     this.finishIfComplete();
   }
 
+  /** Grows with what is read. */
+  get progress(): number {
+    return this.received;
+  }
+
   private read(bytes: Buffer): void {
     if (this.answered) return;
     const cost = bytes.length + EVENT_OVERHEAD_BYTES;

@@ -2,6 +2,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { PipelineError, type Clock, type Component } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
+import type { ConnectionLimits } from '../limits/connection-limits';
 import { rawEventService, type EventService } from './event-service';
 import { createReflection } from './reflection';
 
@@ -32,6 +33,7 @@ export class GrpcServer implements Component {
     private readonly service: EventService,
     private readonly clock: Clock,
     private readonly logger: Logger,
+    limits: Pick<ConnectionLimits, 'protect'>,
   ) {
     // Most of these limits are off by default.
     this.server = new Server({
@@ -39,9 +41,9 @@ export class GrpcServer implements Component {
       'grpc.max_concurrent_streams': options.maxStreamsPerConnection,
       'grpc.keepalive_time_ms': 30_000,
       'grpc.keepalive_timeout_ms': 10_000,
-      'grpc.max_connection_idle_ms': 10 * 60_000,
       'grpc.enable_channelz': 0,
     });
+    limits.protect(this.server);
     this.server.addService(rawEventService, service.handlers);
     this.health = new HealthImplementation();
     this.health.addToServer(this.server);

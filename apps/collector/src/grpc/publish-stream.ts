@@ -136,6 +136,11 @@ export class PublishStream {
     this.finishIfComplete();
   }
 
+  /** Grows with what is read. */
+  get progress(): number {
+    return this.received;
+  }
+
   private read(bytes: Buffer): void {
     if (this.failed || this.closed) return;
     this.call.pause();

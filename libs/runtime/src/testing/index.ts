@@ -8,3 +8,4 @@ export * from './simulated-host';
 export * from './strange-forms';
 export * from './until';
 export * from './workspace';
+export * from './raw-http2';

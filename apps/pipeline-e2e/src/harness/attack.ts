@@ -1,4 +1,4 @@
-import { FRAME, RawHttp2, grpcMessage } from '@event-pipeline/runtime/testing';
+import { RawHttp2, grpcMessage } from '@event-pipeline/runtime/testing';
 import { systemClock } from '@event-pipeline/runtime';
 import type { Scratch } from './scratch';
 

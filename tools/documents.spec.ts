@@ -3,7 +3,9 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
 interface Facts {
-  readonly programs: Readonly<Record<string, readonly { readonly name: string }[]>>;
+  readonly programs: Readonly<
+    Record<string, readonly { readonly name: string; readonly fileVariable?: string }[]>
+  >;
   readonly metrics: readonly { readonly name: string }[];
   readonly errorCodes: readonly string[];
 }
@@ -75,7 +77,7 @@ describe('the documents together', () => {
   it('name only variables that a program reads', () => {
     const variables = Object.values(programs)
       .flat()
-      .map(({ name }) => name);
+      .flatMap(({ name, fileVariable }) => [name, ...(fileVariable ? [fileVariable] : [])]);
     // What npm test reads, and codes that look like a variable.
     const known = new Set([...variables, 'REDIS_SERVER', 'POSTGRES_BIN', ...errorCodes]);
     const prefixes = new Set(variables.map((name) => name.split('_')[0]));

@@ -56,6 +56,7 @@ export class PipelinePrograms {
     this.#worker = this.#start('worker', logs.worker, {
       WORKER_HTTP_PORT: String(workerHttp.port),
       STORE_URL: options.storeUrl,
+      STORE_URL_FILE: '',
     });
     this.failure = Promise.race([this.#watch(this.#collector), this.#watch(this.#worker)]);
     this.failure.catch(() => undefined);
@@ -92,7 +93,8 @@ export class PipelinePrograms {
       script: join(programs, name, 'main.js'),
       env: {
         ...env,
-        ...(queueUrl !== undefined && { QUEUE_URL: queueUrl }),
+        // What it was read from is not to be read again beside it.
+        ...(queueUrl !== undefined && { QUEUE_URL: queueUrl, QUEUE_URL_FILE: '' }),
         // Its lines are read here, and written for people where they are shown.
         LOG_FORMAT: 'json',
         ...settings,

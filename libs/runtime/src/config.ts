@@ -1,4 +1,5 @@
 import type { EnvVariable } from './config-fields';
+import { fileVariableOf, readConfigSources, type GivenText } from './config-sources';
 import { PipelineError } from './pipeline-error';
 import { shownValue } from './shown-text';
 
@@ -47,7 +48,8 @@ export function defineConfig<const F extends ConfigFields>(
 }
 
 /**
- * Reads a configuration from environment variables. Blanks around a value are dropped; an empty
+ * Reads a configuration from environment variables, and from the files that they name: see
+ * {@link readConfigSources}. Blanks around a value are dropped; an empty
  * value counts as unset.
  *
  * Throws CONFIG_INVALID; its message names every problem, a line each: the variable, the value
@@ -57,18 +59,23 @@ export function loadConfig<F extends ConfigFields>(
   definition: ConfigDefinition<F>,
   environment: NodeJS.ProcessEnv,
 ): ValuesOf<F> {
-  const problems: string[] = [];
+  const sources = readConfigSources(Object.values(definition.fields), environment);
+  const problems = [...sources.problems];
   const values: [string, unknown][] = [];
   for (const [key, variable] of Object.entries(definition.fields)) {
-    const given = environment[variable.name]?.trim() ?? '';
-    if (given === '') {
-      if (variable.required) {
+    const given = sources.given.get(variable.name);
+    if (given === undefined) {
+      const file = fileVariableOf(variable);
+      const hasProblem = sources.problems.some(
+        (problem) => file !== undefined && problem.startsWith(file),
+      );
+      if (variable.required && !hasProblem) {
         problems.push(`${variable.name} is not set; expected ${variable.type.form}`);
       }
       values.push([key, variable.defaultValue]);
       continue;
     }
-    const parsed = variable.type.schema.safeParse(given);
+    const parsed = variable.type.schema.safeParse(given.text);
     if (parsed.success) values.push([key, parsed.data]);
     else problems.push(problemOf(variable, given));
   }
@@ -79,7 +86,9 @@ export function loadConfig<F extends ConfigFields>(
   return config;
 }
 
-function problemOf({ name, type, unit }: EnvVariable<unknown>, given: string): string {
+function problemOf(variable: EnvVariable<unknown>, { text: given, origin }: GivenText): string {
+  const { type, unit } = variable;
+  const name = origin === undefined ? variable.name : `${variable.name} (${shownValue(origin)})`;
   const value = type.secret ? '(a secret, not shown)' : (type.show ?? shownValue)(given);
   const problem = type.problemOf?.(given);
   if (problem !== undefined) return `${name} is ${value}: ${problem}`;
@@ -95,17 +104,22 @@ export interface VariableDescription {
   readonly description: string;
   /** What values it takes, e.g. "one of json, pretty". */
   readonly form: string;
+  /** The variable that names a file with the value instead; for what may be a secret. */
+  readonly fileVariable?: string;
 }
 
 /** Every variable of a definition, in the order of their declaration. */
 export function describeConfig(definition: ConfigDefinition): readonly VariableDescription[] {
-  return Object.values(definition.fields).map(
-    ({ name, type, defaultValue, required, unit, description }) => ({
+  return Object.values(definition.fields).map((variable) => {
+    const { name, type, defaultValue, required, unit, description } = variable;
+    const fileVariable = fileVariableOf(variable);
+    return {
       name,
       default: required ? '(required)' : defaultValue === undefined ? '' : type.print(defaultValue),
       unit,
       description,
       form: type.form,
-    }),
-  );
+      ...(fileVariable !== undefined && { fileVariable }),
+    };
+  });
 }

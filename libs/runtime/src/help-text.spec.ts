@@ -28,6 +28,9 @@ Environment variables:
 
   URL     What it is
           a text; optional
+
+CONFIG_FILE: a file of NAME=VALUE lines, or of JSON, with the variables that are
+not set.
 `);
   });
 

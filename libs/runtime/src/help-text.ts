@@ -1,4 +1,5 @@
 import type { VariableDescription } from './config';
+import { CONFIG_FILE } from './config-sources';
 import { HELP_WIDTH, wrapped } from './wrapped-text';
 
 export interface HelpContent {
@@ -25,7 +26,17 @@ export function helpText({ name, summary, command, variables }: HelpContent): st
       ...rows(expectation(variable)).map((row) => `${indent}${row}`),
     );
   }
+  if (variables.length > 0) lines.push('', ...filesText(variables));
   return `${lines.join('\n')}\n`;
+}
+
+function filesText(variables: readonly VariableDescription[]): string[] {
+  const names = variables.flatMap(({ fileVariable }) => fileVariable ?? []);
+  const secrets = names.length === 0 ? '' : ` ${names.join(', ')}: a file that holds the value.`;
+  const text =
+    `${CONFIG_FILE}: a file of NAME=VALUE lines, or of JSON, with the variables that are not set.` +
+    secrets;
+  return wrapped(text, HELP_WIDTH);
 }
 
 function expectation({ form, unit, default: defaultText }: VariableDescription): string {

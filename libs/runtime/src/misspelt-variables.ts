@@ -1,4 +1,5 @@
 import type { ConfigDefinition } from './config';
+import { CONFIG_FILE, fileVariableOf } from './config-sources';
 
 /** In a shorter name one wrong letter is meant, in a longer one two may be. */
 const LONG_NAME = 12;
@@ -24,7 +25,9 @@ export function misspeltVariables(
   definition: ConfigDefinition,
   environment: NodeJS.ProcessEnv,
 ): readonly MisspeltVariable[] {
-  const known = new Set(Object.values(definition.fields).map(({ name }) => name));
+  const variables = Object.values(definition.fields);
+  const files = variables.flatMap((variable) => fileVariableOf(variable) ?? []);
+  const known = new Set([...variables.map(({ name }) => name), ...files, CONFIG_FILE]);
   return Object.keys(environment)
     .filter((name) => name.length >= MIN_NAME && name.length < 80 && !known.has(name))
     .sort()

@@ -20,10 +20,11 @@ export async function loadTypeScript(lines) {
   });
   const module = { exports: {} };
   const require = createRequire(inWorkspace('package.json'));
-  new Function('module', 'exports', 'require', outputFiles[0].text)(
+  new Function('module', 'exports', 'require', '__dirname', outputFiles[0].text)(
     module,
     module.exports,
     require,
+    inWorkspace(),
   );
   return module.exports;
 }

@@ -130,7 +130,7 @@ describe('connections to the gRPC port', () => {
 
   it('that flood it with pings are cut, at the limit and not before', async () => {
     await start({ COLLECTOR_MAX_PINGS_PER_MINUTE: '20' });
-    const flood = await openForSure();
+    const flood = await openForSure('127.0.0.2');
     for (let count = 0; count < 20; count++) flood.ping();
     await until('all pings are answered', () => flood.of(FRAME.ping).length === 20);
     for (let count = 0; count < 20; count++) flood.ping();
@@ -156,7 +156,7 @@ describe('connections to the gRPC port', () => {
 
   it('that begin and reset calls at speed are cut', async () => {
     await start({ COLLECTOR_MAX_RESETS_PER_MINUTE: '50' });
-    const burst = await openForSure();
+    const burst = await openForSure('127.0.0.2');
     for (let count = 0; count < 200; count++) burst.reset(burst.begin(STREAM));
     await closed(burst);
     expect(burst.goAwayCode).toBe(ENHANCE_YOUR_CALM);
@@ -164,9 +164,26 @@ describe('connections to the gRPC port', () => {
     await expectService();
   });
 
+  it('are refused to an address for a while after a flood, and taken again then', async () => {
+    await start({ COLLECTOR_MAX_PINGS_PER_MINUTE: '5', COLLECTOR_PENALTY_MS: '500' });
+    const kept = await openForSure('127.0.0.2');
+    const flood = await openForSure('127.0.0.2');
+    for (let count = 0; count < 6; count++) flood.ping();
+    await closed(flood);
+    await closed(await open('127.0.0.2'));
+    expect(await hits('penalty')).toBe(1);
+    expect(kept.isClosed).toBe(false);
+    await expectService();
+    await until('it is taken again', async () => {
+      const again = await open('127.0.0.2');
+      await until('it is decided', () => again.isClosed || again.of(FRAME.settings).length > 0);
+      return !again.isClosed;
+    });
+  });
+
   it('that open more calls than they were granted are cut', async () => {
     await start({ COLLECTOR_MAX_STREAMS_PER_CONNECTION: '3' });
-    const greedy = await openForSure();
+    const greedy = await openForSure('127.0.0.2');
     for (let count = 0; count < 3; count++) {
       greedy.data(greedy.begin(STREAM), grpcMessage(encodeEvent(validEvent())));
     }
@@ -182,7 +199,7 @@ describe('connections to the gRPC port', () => {
 
   it('that speak something else are cut', async () => {
     await start();
-    const other = await RawHttp2.dial(collector.address);
+    const other = await RawHttp2.dial(collector.address, '127.0.0.2');
     scratch.afterwards(() => other.close());
     other.socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
     await closed(other);

@@ -10,7 +10,7 @@ import type { Clock, Component, Random } from '@event-pipeline/runtime';
 import type { GuardedCall } from './guarded-call';
 import { GuardedConnection, type ConnectionRules } from './guarded-connection';
 import { filterEvent, onHttp2Server } from './http2-servers';
-import type { LimitHit } from './limit-names';
+import type { LimitHit, LimitName } from './limit-names';
 import { UnfinishedMessages } from './unfinished-messages';
 
 export interface LimitRules extends ConnectionRules {
@@ -20,6 +20,7 @@ export interface LimitRules extends ConnectionRules {
   readonly connectionAgeMs: number;
   readonly streamIdleMs: number;
   readonly maxUnfinishedBytes: number;
+  readonly penaltyMs: number;
 }
 
 /** The streams that are open, which are answered before they are cut. */
@@ -39,6 +40,8 @@ interface OpenConnection {
 }
 
 const SWEEP_MS = 1_000;
+/** What costs by being begun again and again. */
+const FLOODS: ReadonlySet<LimitName> = new Set(['pings', 'resets', 'streams', 'protocol']);
 /** Ages differ by a tenth either way, so that connections made at once do not end at once. */
 const AGE_SPREAD = 0.2;
 /**
@@ -53,6 +56,8 @@ export class ConnectionLimits implements Component {
   readonly name = 'connection-limits';
   readonly #connections = new Map<string, OpenConnection>();
   readonly #byAddress = new Map<string, number>();
+  /** Addresses that may open no connection, and until when. */
+  readonly #penalties = new Map<string, number>();
   readonly #unfinished: UnfinishedMessages<GuardedCall>;
   readonly #ended = new AbortController();
   #sweeping: Promise<void> = Promise.resolve();
@@ -116,16 +121,18 @@ export class ConnectionLimits implements Component {
   #admit(socket: Socket): boolean {
     const { rules } = this;
     const { remoteAddress: address = '', remotePort } = socket;
+    const openedAt = this.clock.monotonic();
     const ofAddress = this.#byAddress.get(address) ?? 0;
     const isFull = this.#connections.size >= rules.maxConnections;
-    if (isFull || ofAddress >= rules.maxConnectionsPerAddress) {
+    const isPenalised = openedAt < (this.#penalties.get(address) ?? 0);
+    if (isPenalised || isFull || ofAddress >= rules.maxConnectionsPerAddress) {
       socket.on('error', () => undefined);
       socket.destroy();
-      this.hit(isFull ? 'connections' : 'address-connections', address);
+      const limit = isFull ? 'connections' : 'address-connections';
+      this.hit(isPenalised ? 'penalty' : limit, address);
       return false;
     }
     const peer = `${address}:${remotePort}`;
-    const openedAt = this.clock.monotonic();
     const spread = 1 + (this.random.next() - 0.5) * AGE_SPREAD;
     const ageLimitAt = openedAt + rules.connectionAgeMs * spread;
     this.#connections.set(peer, { socket, openedAt, ageLimitAt });
@@ -148,7 +155,11 @@ export class ConnectionLimits implements Component {
       rules: this.rules,
       clock: this.clock,
       unfinished: this.#unfinished,
-      hit: (limit) => this.hit(limit, address),
+      hit: (limit) => {
+        this.hit(limit, address);
+        if (!FLOODS.has(limit)) return;
+        this.#penalties.set(address, this.clock.monotonic() + this.rules.penaltyMs);
+      },
       drain: () => this.streams.drainPeer(peer),
     });
     this.#guards.set(session, guarded);
@@ -173,6 +184,9 @@ export class ConnectionLimits implements Component {
         this.hit('handshake', socket.remoteAddress ?? '');
         socket.destroy();
       }
+    }
+    for (const [address, until] of this.#penalties) {
+      if (now >= until) this.#penalties.delete(address);
     }
     const idle = this.streams.drainIdleStreams(this.rules.streamIdleMs);
     for (let count = 0; count < idle; count++) this.hit('stream-idle', '');

@@ -15,6 +15,7 @@ export const LIMITS = [
   'resets',
   'streams',
   'protocol',
+  'penalty',
 ] as const;
 
 export type LimitName = (typeof LIMITS)[number];

@@ -65,4 +65,10 @@ export const limitConfigFields = {
     default: 1_000,
     description: 'calls of a connection that end by a reset: cancelled ones',
   }),
+  penaltyMs: env('COLLECTOR_PENALTY_MS', integer({ min: 0, max: 60 * MINUTE_MS }), {
+    default: 1_000,
+    description:
+      'how long an address may open no further connection after a flood; those it has stay',
+    unit: 'ms',
+  }),
 };

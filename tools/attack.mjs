@@ -1,6 +1,7 @@
 // What an attack costs others: throughput of a producer alone, and while idle connections, slow streams, a
 // flood of pings and bursts of resets go on. Needs built programs:
 // npx nx run-many -t build -p collector,producer; node tools/attack.mjs [rounds]
+import { Buffer } from 'node:buffer';
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';

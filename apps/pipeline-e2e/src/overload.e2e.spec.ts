@@ -27,6 +27,7 @@ describe('a collector with a heap that is too small for its budgets', () => {
         // So that nothing but the memory limit protects it.
         COLLECTOR_MAX_IN_FLIGHT_EVENTS: '10000000',
         COLLECTOR_MAX_IN_FLIGHT_BYTES: '4000000000',
+        COLLECTOR_MAX_UNFINISHED_BYTES: '4000000000',
         COLLECTOR_QUEUE_PATIENCE_MS: '60000',
         REDIS_COMMAND_TIMEOUT_MS: '60000',
       },

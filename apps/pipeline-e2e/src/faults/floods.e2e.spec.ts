@@ -16,6 +16,10 @@ const MOST_GROWTH_BYTES = 128 * 1_048_576;
 
 const scratch = new Scratch();
 const own = new Scratch();
+/** An address that floods is kept waiting; each test has one of its own, and those that watch have another. */
+let attackerAddress: string;
+let attackers = 0;
+const OTHER_ADDRESS = '127.0.2.1';
 let program: Program;
 let address: string;
 let atRest: number;
@@ -26,6 +30,7 @@ beforeAll(async () => {
   await expectServed();
   atRest = residentBytes();
 });
+beforeEach(() => (attackerAddress = `127.0.1.${++attackers}`));
 afterEach(() => own.clean());
 afterAll(() => scratch.clean());
 
@@ -37,7 +42,8 @@ function residentBytes(): number {
 
 /** Another client gets its answer. An empty request is one that is accepted. */
 async function expectServed(): Promise<void> {
-  const end = await rawCall(address, { body: [framed(Buffer.alloc(0))] });
+  const body = [framed(Buffer.alloc(0))];
+  const end = await rawCall(address, { body, localAddress: OTHER_ADDRESS });
   expect(end).toMatchObject({ grpcStatus: status.OK });
 }
 
@@ -49,7 +55,7 @@ async function expectUnharmed(): Promise<void> {
 
 function open(): Socket {
   const [host = '', port] = address.split(':');
-  const socket = connect(Number(port), host);
+  const socket = connect({ host, port: Number(port), localAddress: attackerAddress });
   socket.on('error', () => undefined);
   socket.resume();
   own.afterwards(() => socket.destroy());
@@ -57,7 +63,7 @@ function open(): Socket {
 }
 
 async function openSession(): Promise<ClientHttp2Session> {
-  const session = rawConnection(address);
+  const session = rawConnection(address, attackerAddress);
   own.afterwards(() => session.destroy());
   if (!session.remoteSettings.maxConcurrentStreams) await once(session, 'remoteSettings');
   return session;

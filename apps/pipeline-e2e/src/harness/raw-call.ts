@@ -1,3 +1,4 @@
+import { connect as connectSocket } from 'node:net';
 import { connect, type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2';
 
 /** How a call ended, as it was on the wire. What did not come is undefined. */
@@ -13,6 +14,8 @@ export interface RawEnd {
 
 export interface RawCallOptions {
   readonly path?: string;
+  /** Where the connection comes from. */
+  readonly localAddress?: string;
   readonly headers?: OutgoingHttpHeaders;
   /** What is sent of the body, as it is. */
   readonly body?: readonly Buffer[];
@@ -23,9 +26,11 @@ export interface RawCallOptions {
 export const PUBLISH_EVENTS = '/event.EventService/PublishEvents';
 export const STREAM_EVENTS = '/event.EventService/StreamEvents';
 
-/** A connection without any rules of gRPC; errors of it are no errors of the test. */
-export function rawConnection(address: string): ClientHttp2Session {
-  const session = connect(`http://${address}`);
+/** A connection without any rules of gRPC, from an address of this machine; its errors are no errors of the test. */
+export function rawConnection(address: string, localAddress?: string): ClientHttp2Session {
+  const [host = '', port] = address.split(':');
+  const socket = connectSocket({ host, port: Number(port), localAddress });
+  const session = connect(`http://${address}`, { createConnection: () => socket });
   session.on('error', () => undefined);
   return session;
 }
@@ -43,7 +48,7 @@ export function framed(
 
 /** Makes one call on a connection of its own and resolves when it has ended in whatever way. */
 export async function rawCall(address: string, options: RawCallOptions): Promise<RawEnd> {
-  const session = rawConnection(address);
+  const session = rawConnection(address, options.localAddress);
   try {
     return await rawCallOn(session, options);
   } finally {

@@ -10,6 +10,7 @@ import {
 } from '@event-pipeline/runtime';
 import { MAX_PARTITIONS, queueConfigFields } from '@event-pipeline/queue';
 import { loggingConfigFields } from '@event-pipeline/telemetry';
+import { authConfigFields, authProblems } from './auth/auth-config';
 import { limitConfigFields } from './limits/limits-config';
 
 const MIB = 1_048_576;
@@ -106,6 +107,7 @@ export const collectorConfig = defineConfig(
       description: 'calls that one connection may have open at once',
     }),
     ...limitConfigFields,
+    ...authConfigFields,
     maxDataBytes: env('EVENT_MAX_DATA_BYTES', limit(MIB), {
       default: MIB / 4,
       description: 'largest data of an event',
@@ -128,7 +130,15 @@ export const collectorConfig = defineConfig(
     ...loggingConfigFields,
   },
   {
-    check: ({ port: grpc, httpPort, maxDataBytes, maxRequestBytes, maxUnfinishedBytes }) => [
+    check: ({
+      port: grpc,
+      httpPort,
+      maxDataBytes,
+      maxRequestBytes,
+      maxUnfinishedBytes,
+      ...config
+    }) => [
+      ...authProblems(config),
       ...(grpc !== 0 && grpc === httpPort.port
         ? [`COLLECTOR_PORT and COLLECTOR_HTTP_PORT are both ${grpc}; expected two ports`]
         : []),

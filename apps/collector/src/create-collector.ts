@@ -15,6 +15,7 @@ import {
   type Logger,
   type Readiness,
 } from '@event-pipeline/telemetry';
+import { createAccess } from './auth/create-access';
 import type { CollectorConfig } from './collector-config';
 import { EventService } from './grpc/event-service';
 import { GrpcServer } from './grpc/grpc-server';
@@ -74,7 +75,9 @@ export async function createCollector(
   });
   const ingestor = new EventIngestor(config, clock);
   const queueing = { ingestor, queue, batchers, random, clock, patienceMs };
+  const access = createAccess(config, { metrics, logger, clock });
   const service = new EventService({
+    access: access.calls,
     ingestor,
     batchers,
     newStreamFlow: () => new StreamFlow(flow, share),
@@ -122,6 +125,7 @@ export async function createCollector(
     stuck,
     probe,
     connections,
+    ...access.components(service),
     server,
   ];
 }
@@ -140,6 +144,9 @@ function readiness(service: EventService, probe: QueueProbe, gate: LoadGate): Re
 
 /** grpc-js prints on stderr what it also reports to its caller; here it is a debug line. */
 function logInsteadOfPrinting(logger: Logger): void {
-  const log = (...words: unknown[]) => logger.debug({}, `grpc-js: ${words.map(String).join(' ')}`);
+  // With GRPC_TRACE it also tells the metadata of calls, tokens among them.
+  const withoutToken = (text: string) => text.replace(/(authorization"?\s*:\s*)\S.*/gis, '$1***');
+  const log = (...words: unknown[]) =>
+    logger.debug({}, withoutToken(`grpc-js: ${words.map(String).join(' ')}`));
   setLogger({ error: log, info: log, debug: log });
 }

@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { decodeStoredEvent, encodeStoredEvent, Event, isJsonContentType, receivedAtOf } from '.';
+import {
+  decodeStoredEvent,
+  encodeStoredEvent,
+  Event,
+  isJsonContentType,
+  isSameEvent,
+  receivedAtOf,
+} from '.';
 
 const base = { eventId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff', type: 'page_view', timestamp: 1 };
 
@@ -9,6 +16,17 @@ describe('the stored form of an event', () => {
     expect(encodeStoredEvent(event, 2)).toBe(
       `{"eventId":"${base.eventId}","type":"page_view","timestamp":1,"receivedAt":2,"source":"s"}`,
     );
+  });
+
+  it('says who has sent it where the collector knows, and the same event of another is the same', () => {
+    const body = (principal?: string) => encodeStoredEvent(Event.fromPartial(base), 2, principal);
+    expect(body('shop')).toContain('"receivedAt":2,"principal":"shop"}');
+    expect(decodeStoredEvent(body('shop')).principal).toBe('shop');
+    expect(decodeStoredEvent(body())).not.toHaveProperty('principal');
+    expect(isSameEvent(body('shop'), body())).toBe(true);
+    expect(isSameEvent(body('shop'), body('admin'))).toBe(true);
+    const forged = Event.fromPartial({ ...base, source: '","principal":"shop' });
+    expect(isSameEvent(encodeStoredEvent(forged, 2), body('shop'))).toBe(false);
   });
 
   it('embeds JSON data as the very bytes that were sent, last', () => {

@@ -13,6 +13,8 @@ export interface StoredEvent {
   readonly timestamp: number;
   /** When the collector took it, Unix ms. */
   readonly receivedAt: number;
+  /** Who sent it, as the collector found out; absent where it asks nobody. No client can set it. */
+  readonly principal?: string;
   readonly source?: string;
   readonly partitionKey?: string;
   readonly schemaVersion?: string;
@@ -34,15 +36,16 @@ export function isJsonContentType(contentType: string): boolean {
 }
 
 /**
- * The JSON text that the queue stores: eventId, type and timestamp first, then receivedAt, then
- * whatever else is set, data last. JSON data is embedded as the producer's own bytes (parsing and
+ * The JSON text that the queue stores: eventId, type and timestamp first, then receivedAt and principal,
+ * which the collector sets, then whatever else is set, data last. JSON data is embedded as the producer's own bytes (parsing and
  * printing would change large numbers, order and duplicate keys); other data becomes dataBase64.
  *
  * The event must have been accepted by the validator: JSON data that is not JSON would make the
  * whole text unreadable.
  */
-export function encodeStoredEvent(event: Event, receivedAt: number): string {
+export function encodeStoredEvent(event: Event, receivedAt: number, principal = ''): string {
   let json = `{"eventId":${JSON.stringify(event.eventId)},"type":${JSON.stringify(event.type)},"timestamp":${event.timestamp},"receivedAt":${receivedAt}`;
+  if (principal !== '') json += `,"principal":${JSON.stringify(principal)}`;
   if (event.source !== '') json += `,"source":${JSON.stringify(event.source)}`;
   if (event.partitionKey !== '') json += `,"partitionKey":${JSON.stringify(event.partitionKey)}`;
   if (event.schemaVersion !== '') json += `,"schemaVersion":${JSON.stringify(event.schemaVersion)}`;
@@ -96,7 +99,7 @@ export function decodeStoredEvent(body: string): StoredEvent {
   }
   if (!isRecord(raw)) throw invalid('an object', raw);
   const { eventId, type, timestamp, receivedAt, attributes, dataBase64 } = raw;
-  const { source, partitionKey, schemaVersion, dataContentType } = raw;
+  const { principal, source, partitionKey, schemaVersion, dataContentType } = raw;
   if (typeof eventId !== 'string') throw invalid('a string as eventId', eventId);
   if (typeof type !== 'string') throw invalid('a string as type', type);
   if (typeof timestamp !== 'number') throw invalid('a number as timestamp', timestamp);
@@ -108,6 +111,7 @@ export function decodeStoredEvent(body: string): StoredEvent {
     receivedAt: typeof receivedAt === 'number' ? receivedAt : timestamp,
     attributes: attributesOf(attributes),
   };
+  if (typeof principal === 'string') event.principal = principal;
   if (typeof source === 'string') event.source = source;
   if (typeof partitionKey === 'string') event.partitionKey = partitionKey;
   if (typeof schemaVersion === 'string') event.schemaVersion = schemaVersion;
@@ -117,15 +121,16 @@ export function decodeStoredEvent(body: string): StoredEvent {
   return event;
 }
 
-/** Where {@link encodeStoredEvent} writes the time of receipt. */
-const RECEIVED_AT = /^(\{"eventId":"[^"\\]*","type":"[^"\\]*","timestamp":-?\d+),"receivedAt":\d+/;
+/** Where {@link encodeStoredEvent} writes what is the collector's: the time of receipt, and who sent it. */
+const BY_COLLECTOR =
+  /^(\{"eventId":"[^"\\]*","type":"[^"\\]*","timestamp":-?\d+),"receivedAt":\d+(?:,"principal":"[^"\\]*")?/;
 
 /**
- * Whether two texts under one id are the same event. The time of receipt does not count: an event
- * that its producer has sent twice was received twice.
+ * Whether two texts under one id are the same event. What the collector has set does not count: an event
+ * that its producer has sent twice was received twice, and the second time perhaps under another name.
  */
 export function isSameEvent(one: string, other: string): boolean {
-  return one === other || one.replace(RECEIVED_AT, '$1') === other.replace(RECEIVED_AT, '$1');
+  return one === other || one.replace(BY_COLLECTOR, '$1') === other.replace(BY_COLLECTOR, '$1');
 }
 
 /** When a stored event was received, Unix ms; undefined for a text that is no event. */

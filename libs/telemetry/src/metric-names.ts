@@ -150,6 +150,13 @@ export const METRICS = {
     help: 'Connections and calls that a limit of the gRPC port ended, by limit.',
     labels: ['limit'],
   },
+  authFailures: {
+    name: 'pipeline_auth_failures_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Calls that were not let in and streams that were ended for who makes them, by reason.',
+    labels: ['reason'],
+  },
   loadShedding: {
     name: 'pipeline_load_shedding',
     type: 'gauge',

@@ -2,6 +2,7 @@ import {
   type handleBidiStreamingCall,
   type handleClientStreamingCall,
   type handleUnaryCall,
+  type ServerUnaryCall,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
@@ -16,6 +17,8 @@ import {
   type FlowBudget,
   type FlowController,
 } from '@event-pipeline/runtime';
+import type { CallAccess, CallerCredentials } from '../auth/call-access';
+import type { Grant } from '../auth/grant';
 import type { BatchIntake } from '../ingest/batch-intake';
 import { EventStream, type EventStreamParts } from './event-stream';
 import { PublishStream } from './publish-stream';
@@ -48,9 +51,18 @@ interface StreamNote {
   /** Its progress when it was looked at last, and since when it has been that. */
   progress: number;
   since: number;
+  /** Undefined: nobody was asked who they are, or what it allowed has ended. */
+  grant: Grant | undefined;
 }
 
-export interface EventServiceParts extends Omit<EventStreamParts, 'flow'> {
+/** What is used of a call before its handler has it. */
+interface EnteringCall extends CallerCredentials {
+  readonly cancelled: boolean;
+  readonly destroyed?: boolean;
+  on(event: 'error', listener: () => void): unknown;
+}
+
+export interface EventServiceParts extends Omit<EventStreamParts, 'flow' | 'origin'> {
   readonly batches: BatchIntake;
   /** The share of the budget for events in flight that a new stream may hold. */
   readonly newStreamFlow: () => FlowBudget;
@@ -58,6 +70,8 @@ export interface EventServiceParts extends Omit<EventStreamParts, 'flow'> {
   readonly answers: FlowController;
   /** Throws OVERLOADED while new calls are refused for the load of the process. */
   readonly checkLoad: () => void;
+  /** Finds out who makes a call; undefined: nobody is asked. */
+  readonly access?: CallAccess | undefined;
   readonly clock: Clock;
 }
 
@@ -106,12 +120,15 @@ export class EventService {
       return;
     }
     const begin = this.parts.clock.monotonic();
-    const parts = { ...this.parts, flow: this.parts.newStreamFlow() };
-    const stream = new EventStream(call, callback, parts, (closed, isAcknowledged) => {
-      if (isAcknowledged) this.acknowledged(begin);
-      this.forget(closed);
-    });
-    this.note(stream, call.getPeer());
+    const take = (grant?: Grant) => {
+      const parts = { ...this.parts, flow: this.parts.newStreamFlow(), origin: grant?.origin };
+      const stream = new EventStream(call, callback, parts, (closed, isAcknowledged) => {
+        if (isAcknowledged) this.acknowledged(begin);
+        this.forget(closed);
+      });
+      this.note(stream, call.getPeer(), grant);
+    };
+    this.admit(call, take, (error) => callback(toServiceError(error)));
   };
 
   private readonly publishEventStream: handleBidiStreamingCall<Buffer, PublishEventsResponse> = (
@@ -122,13 +139,48 @@ export class EventService {
       call.emit('error', toServiceError(refusal));
       return;
     }
-    const parts = { ...this.parts, flow: this.parts.newStreamFlow() };
-    const stream = new PublishStream(call, parts, (closed) => this.forget(closed));
-    this.note(stream, call.getPeer());
-    this.publishStreams.add(stream);
-    // Not when it has ended for us: its answers may still be on their way.
-    call.once('close', () => this.publishStreams.delete(stream));
+    const take = (grant?: Grant) => {
+      const parts = { ...this.parts, flow: this.parts.newStreamFlow(), origin: grant?.origin };
+      const stream = new PublishStream(call, parts, (closed) => this.forget(closed));
+      this.note(stream, call.getPeer(), grant);
+      this.publishStreams.add(stream);
+      // Not when it has ended for us: its answers may still be on their way.
+      call.once('close', () => this.publishStreams.delete(stream));
+    };
+    this.admit(call, take, (error) => call.emit('error', toServiceError(error)));
   };
+
+  /** Lets a call in, at once where it can; or refuses it, which is counted. */
+  private admit(
+    call: EnteringCall,
+    take: (grant?: Grant) => void,
+    refuse: (error: PipelineError) => void,
+  ): void {
+    const { access } = this.parts;
+    if (access === undefined) return take();
+    let entered;
+    try {
+      entered = access.enter(call);
+    } catch (error) {
+      return refuse(this.noted(error));
+    }
+    if (!(entered instanceof Promise)) return take(entered);
+    // A call that breaks off before its handler listens would end the process.
+    call.on('error', () => undefined);
+    const isOver = () => call.cancelled || call.destroyed === true;
+    entered.then(
+      (grant) => {
+        if (isOver()) return;
+        const refusal = this.refusal();
+        if (refusal) refuse(refusal);
+        else take(grant);
+      },
+      (error: unknown) => {
+        const known = this.noted(error);
+        if (!isOver()) refuse(known);
+      },
+    );
+  }
 
   /**
    * Resets the streams whose clients take no answers, where others wait for the memory of these. To be
@@ -175,8 +227,22 @@ export class EventService {
     return idle;
   }
 
-  private note(stream: OpenStream, peer: string): void {
-    this.streams.set(stream, { peer, progress: 0, since: this.parts.clock.monotonic() });
+  /**
+   * The same for the streams whose callers may send no longer: a token that has expired or is no longer
+   * known. To be called from time to time.
+   */
+  drainUngranted(): void {
+    if (this.parts.access === undefined) return;
+    for (const [stream, note] of this.streams) {
+      const problem = note.grant?.check();
+      if (problem === undefined) continue;
+      note.grant = undefined;
+      stream.drain(problem);
+    }
+  }
+
+  private note(stream: OpenStream, peer: string, grant: Grant | undefined): void {
+    this.streams.set(stream, { peer, progress: 0, since: this.parts.clock.monotonic(), grant });
   }
 
   /** Why a new stream cannot be taken now; counted as a call that failed. */
@@ -195,7 +261,7 @@ export class EventService {
     call,
     callback,
   ) => {
-    const request = this.publish(call.request).then(
+    const request = this.publish(call).then(
       (response) => callback(null, response),
       (error: unknown) => callback(toServiceError(this.noted(error))),
     );
@@ -204,10 +270,14 @@ export class EventService {
     void settled.finally(() => this.requests.delete(settled));
   };
 
-  private async publish(request: Buffer): Promise<PublishEventsResponse> {
+  private async publish(call: ServerUnaryCall<Buffer, unknown>): Promise<PublishEventsResponse> {
     if (this.draining) throw this.draining;
     const begin = this.parts.clock.monotonic();
-    const response = await this.parts.batches.publish(request);
+    const { access, batches } = this.parts;
+    const response =
+      access === undefined
+        ? await batches.publish(call.request)
+        : await batches.publish(call.request, await access.enter(call));
     this.acknowledged(begin);
     return response;
   }

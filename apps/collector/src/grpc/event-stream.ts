@@ -2,6 +2,7 @@ import type { ServerReadableStream, sendUnaryData } from '@grpc/grpc-js';
 import type { Rejection, StreamSummary } from '@event-pipeline/contracts';
 import { messageOf, PipelineError, type FlowBudget } from '@event-pipeline/runtime';
 import { EVENT_OVERHEAD_BYTES } from '../ingest/batch-parts';
+import type { EventOrigin } from '../ingest/event-origin';
 import type { EventIngestor, Verdict } from '../ingest/event-ingestor';
 import type { PartitionBatchers } from '../ingest/partition-batchers';
 import type { EventOwner, EventRun } from '../ingest/shared-batch';
@@ -15,6 +16,8 @@ export interface EventStreamParts {
   readonly batchers: PartitionBatchers;
   /** What this stream may hold of the budget for events in flight. */
   readonly flow: FlowBudget;
+  /** Who sends the events; undefined: anybody. */
+  readonly origin?: EventOrigin | undefined;
   readonly observer: IntakeObserver;
   /** Called for errors that are bugs; the client learns only that there was one. */
   readonly onInternalError: (error: PipelineError) => void;
@@ -156,8 +159,8 @@ export class EventStream implements EventOwner {
     const index = this.received;
     let verdict: Verdict;
     try {
-      const { ingestor } = this.parts;
-      verdict = ingestor.judge(bytes, 0, bytes.length, index, ingestor.now());
+      const { ingestor, origin } = this.parts;
+      verdict = ingestor.judge(bytes, 0, bytes.length, index, ingestor.now(), origin);
     } catch (error) {
       // A bug of ours ends this stream, not the collector and every other stream with it.
       this.parts.flow.release(1, cost);

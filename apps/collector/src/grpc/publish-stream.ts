@@ -2,6 +2,7 @@ import { constants } from 'node:http2';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts';
 import { PipelineError, type Clock, type FlowBudget } from '@event-pipeline/runtime';
+import type { EventOrigin } from '../ingest/event-origin';
 import type { BatchIntake } from '../ingest/batch-intake';
 import type { IntakeObserver } from '../intake-observer';
 import { isInternal, toServiceError } from './status-mapping';
@@ -14,6 +15,8 @@ export interface PublishStreamParts {
   readonly flow: FlowBudget;
   /** The memory for answers of all streams, in bytes; see {@link ANSWER_BYTES_PER_EVENT}. */
   readonly answers: FlowBudget;
+  /** Who sends the batches; undefined: anybody. */
+  readonly origin?: EventOrigin | undefined;
   readonly clock: Clock;
   readonly observer: IntakeObserver;
   /** Called for errors that are bugs; the client learns only that there was one. */
@@ -162,7 +165,7 @@ export class PublishStream {
 
   private async publish(bytes: Buffer, slot: Slot): Promise<PublishEventsResponse> {
     const { batches } = this.parts;
-    const batch = batches.read(bytes);
+    const batch = batches.read(bytes, this.parts.origin);
     slot.batchId = batch.batchId;
     // Rejects when the stream is over: nobody waits for the batch, and it was not acknowledged.
     const { signal } = this.gone;

@@ -19,7 +19,11 @@ function onTheWire(error: unknown, context?: StatusContext) {
 const expected: Record<ErrorCode, [status: string, retry: boolean, ownWords: boolean]> = {
   INVALID_ARGUMENT: ['INVALID_ARGUMENT', false, true],
   BATCH_ID_REUSED: ['INVALID_ARGUMENT', false, true],
+  UNAUTHENTICATED: ['UNAUTHENTICATED', false, true],
+  PERMISSION_DENIED: ['PERMISSION_DENIED', false, true],
+  AUTH_UNAVAILABLE: ['UNAVAILABLE', true, true],
   TOO_LARGE: ['RESOURCE_EXHAUSTED', false, true],
+  QUOTA_EXCEEDED: ['RESOURCE_EXHAUSTED', true, true],
   OVERLOADED: ['RESOURCE_EXHAUSTED', true, true],
   QUEUE_FULL: ['RESOURCE_EXHAUSTED', true, false],
   QUEUE_UNAVAILABLE: ['UNAVAILABLE', true, false],

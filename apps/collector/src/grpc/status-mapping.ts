@@ -18,7 +18,11 @@ interface WireStatus {
 export const STATUS_OF: Readonly<Record<ErrorCode, WireStatus>> = {
   INVALID_ARGUMENT: { status: status.INVALID_ARGUMENT },
   BATCH_ID_REUSED: { status: status.INVALID_ARGUMENT },
+  UNAUTHENTICATED: { status: status.UNAUTHENTICATED },
+  PERMISSION_DENIED: { status: status.PERMISSION_DENIED },
+  AUTH_UNAVAILABLE: { status: status.UNAVAILABLE, retryDelayMs: 1_000 },
   TOO_LARGE: { status: status.RESOURCE_EXHAUSTED },
+  QUOTA_EXCEEDED: { status: status.RESOURCE_EXHAUSTED, retryDelayMs: 500 },
   OVERLOADED: { status: status.RESOURCE_EXHAUSTED, retryDelayMs: 250 },
   QUEUE_FULL: {
     status: status.RESOURCE_EXHAUSTED,

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { PipelineError } from '@event-pipeline/runtime';
+import type { EventOrigin } from './event-origin';
 
 /** Where each event stands in the bytes of a request: its start and its end, exclusive, in turn. */
 export type EventPlaces = readonly number[];
@@ -13,6 +14,8 @@ export interface BatchFrame {
   readonly places: EventPlaces;
   /** How many events there are. */
   readonly count: number;
+  /** Who sends them; undefined: anybody. */
+  readonly origin?: EventOrigin | undefined;
 }
 
 const BATCH_ID_FIELD = 1;

@@ -3,9 +3,11 @@ import { PipelineError, shownValue, type FlowBudget } from '@event-pipeline/runt
 import type { IntakeObserver } from '../intake-observer';
 import { Admission } from './admission';
 import { readBatchFrame, type BatchFrame } from './batch-frame';
+import type { Caller } from './caller';
 import { EVENT_OVERHEAD_BYTES } from './batch-parts';
 import { queueBatch } from './batch-queueing';
 import type { QueueingParts } from './enqueue-part';
+import type { EventOrigin } from './event-origin';
 import { isUuid } from './event-validator';
 
 /** The batch of one PublishEventsRequest, not yet admitted. */
@@ -33,23 +35,24 @@ export class BatchIntake {
    * Takes all three steps, and refuses where the budget is used up.
    *
    * @param request the request as it came
+   * @param caller undefined: anybody
    * @throws PipelineError INVALID_ARGUMENT, BATCH_ID_REUSED, TOO_LARGE, OVERLOADED, QUEUE_FULL,
    *   QUEUE_UNAVAILABLE
    */
-  async publish(request: Uint8Array): Promise<PublishEventsResponse> {
-    const batch = this.read(request);
+  async publish(request: Uint8Array, caller?: Caller): Promise<PublishEventsResponse> {
+    const batch = this.read(request, caller?.origin);
     return this.queue(batch, this.admitNow(batch));
   }
 
   /** @throws PipelineError INVALID_ARGUMENT, TOO_LARGE */
-  read(request: Uint8Array): IncomingBatch {
+  read(request: Uint8Array, origin?: EventOrigin): IncomingBatch {
     const frame = readBatchFrame(request, this.maxEvents);
     const { batchId } = frame;
     if (batchId !== '' && !isUuid(batchId)) {
       const problem = `batch_id is ${shownValue(batchId)}; expected a UUID`;
       throw new PipelineError('INVALID_ARGUMENT', problem);
     }
-    return { ...frame, cost: request.length + frame.count * EVENT_OVERHEAD_BYTES };
+    return { ...frame, origin, cost: request.length + frame.count * EVENT_OVERHEAD_BYTES };
   }
 
   /**

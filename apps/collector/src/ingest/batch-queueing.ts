@@ -35,11 +35,20 @@ export async function queueBatch(
     batchId === ''
       ? await queueUnnamed(judged, use, handedOver)
       : await queueNamedBatch(
-          { id: batchId.toLowerCase(), digest: digestOf(frame), frame, judged },
+          { id: idWithin(frame), digest: digestOf(frame), frame, judged },
           use,
           handedOver,
         );
   return { batchId, accepted, rejections: [...rejections], duplicate };
+}
+
+/**
+ * A client cannot meet the batches of another one: an id is known together with who chose it. A name has
+ * no colon, and the ids of the queue no underscore.
+ */
+function idWithin({ batchId, origin }: BatchFrame): string {
+  const id = batchId.toLowerCase();
+  return origin === undefined ? id : `${id}:${origin.principal.replaceAll('_', ':')}`;
 }
 
 /** Each part under an id of ours, which makes the batcher's retries safe and nothing else. */

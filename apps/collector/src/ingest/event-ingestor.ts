@@ -6,6 +6,7 @@ import {
 } from '@event-pipeline/contracts';
 import { PipelineError, type Clock } from '@event-pipeline/runtime';
 import { decodeEvent, type Refusal } from './event-decoder';
+import type { EventOrigin } from './event-origin';
 import { refusalOf, type EventLimits } from './event-validator';
 import { PlainEventReader } from './plain-event';
 import { StorableText, type StorableEvent } from './storable-event';
@@ -38,33 +39,46 @@ export class EventIngestor {
    * event is judged, and before the bytes change.
    *
    * @param index position of the event in its stream or batch, for the rejection
+   * @param origin who sends it; undefined: anybody, who may send anything
    */
-  judge(bytes: Uint8Array, from: number, to: number, index: number, now: number): Verdict {
-    if (this.plain.read(bytes, from, to, now)) return this.plain;
-    return this.judgeClosely(bytes.subarray(from, to), index, now);
+  judge(
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    index: number,
+    now: number,
+    origin: EventOrigin | undefined,
+  ): Verdict {
+    if (this.plain.read(bytes, from, to, now, origin)) return this.plain;
+    return this.judgeClosely(bytes.subarray(from, to), index, now, origin);
   }
 
   /** The slow way, for any event: decoded, checked and encoded by the contract's own code. */
-  judgeClosely(bytes: Uint8Array, index: number, now: number): Verdict {
+  judgeClosely(
+    bytes: Uint8Array,
+    index: number,
+    now: number,
+    origin: EventOrigin | undefined,
+  ): Verdict {
     const { event, refusal } = decodeEvent(bytes);
     if (refusal) return reject(refusal, index, event?.eventId ?? '');
-    const invalid = refusalOf(event, this.limits, now);
+    const invalid = refusalOf(event, this.limits, now) ?? origin?.refusalOf(event.type);
     if (invalid) return reject(invalid, index, event.eventId);
-    return storable(event, now);
+    return storable(event, now, origin);
   }
 
   /** An event that was accepted before, whatever the limits and the clock say now. */
-  restate(bytes: Uint8Array): StorableEvent {
+  restate(bytes: Uint8Array, origin: EventOrigin | undefined): StorableEvent {
     const { event, refusal } = decodeEvent(bytes);
     if (refusal) throw new PipelineError('INTERNAL', `accepted before: ${refusal.message}`);
-    return storable(event, this.clock.now());
+    return storable(event, this.clock.now(), origin);
   }
 }
 
-function storable(event: Event, now: number): StorableEvent {
+function storable(event: Event, now: number, origin: EventOrigin | undefined): StorableEvent {
   event.eventId = event.eventId.toLowerCase();
   const key = event.partitionKey === '' ? event.eventId : event.partitionKey;
-  return new StorableText(encodeStoredEvent(event, now), key);
+  return new StorableText(encodeStoredEvent(event, now, origin?.principal), key);
 }
 
 function reject({ code, message }: Refusal, index: number, eventId: string): Verdict {

@@ -38,9 +38,14 @@ const ID_LENGTH = 36;
 const FRAME_BYTES = EVENT_ID.length + ID_LENGTH + TYPE.length + TIMESTAMP.length + 1;
 
 /** The length of what {@link writeEventText} writes. */
-export function eventTextBytes(fields: EventFields, receivedAt: TextPart): number {
+export function eventTextBytes(
+  fields: EventFields,
+  receivedAt: TextPart,
+  principal: TextPart | undefined,
+): number {
   const { type, timestamp, source, partitionKey, schemaVersion, dataContentType, data } = fields;
   let bytes = FRAME_BYTES + type.length + digitsOf(timestamp) + receivedAt.length;
+  if (principal !== undefined) bytes += principal.length;
   if (source.at !== 0) bytes += SOURCE.length + source.length + 1;
   if (partitionKey.at !== 0) bytes += PARTITION_KEY.length + partitionKey.length + 1;
   if (schemaVersion.at !== 0) bytes += SCHEMA_VERSION.length + schemaVersion.length + 1;
@@ -61,6 +66,7 @@ export function eventTextBytes(fields: EventFields, receivedAt: TextPart): numbe
  *
  * @param view of the same bytes as `text`, with {@link SLACK_BYTES} more than the text needs
  * @param receivedAt the whole member, with the comma before it
+ * @param principal the same; undefined where there is none
  */
 export function writeEventText(
   text: Uint8Array,
@@ -69,6 +75,7 @@ export function writeEventText(
   bytes: Uint8Array,
   fields: EventFields,
   receivedAt: TextPart,
+  principal: TextPart | undefined,
 ): void {
   const { eventId, type, timestamp, source, partitionKey, schemaVersion } = fields;
   let to = add(view, from, EVENT_ID);
@@ -78,6 +85,7 @@ export function writeEventText(
   to = add(view, to, TIMESTAMP);
   to = addTime(text, to, timestamp);
   to = add(view, to, receivedAt);
+  if (principal !== undefined) to = add(view, to, principal);
   to = addMember(text, view, to, SOURCE, bytes, source);
   to = addMember(text, view, to, PARTITION_KEY, bytes, partitionKey);
   to = addMember(text, view, to, SCHEMA_VERSION, bytes, schemaVersion);

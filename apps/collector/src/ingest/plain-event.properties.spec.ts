@@ -3,6 +3,7 @@ import { Event } from '@event-pipeline/contracts';
 import { EventPacker } from '@event-pipeline/queue';
 import { SimulatedClock } from '@event-pipeline/runtime/testing';
 import { EventIngestor } from './event-ingestor';
+import { EventOrigin } from './event-origin';
 import { PlainEventReader } from './plain-event';
 import type { StorableEvent } from './storable-event';
 
@@ -17,13 +18,13 @@ function storedAs(event: StorableEvent) {
 }
 
 /** Of both ways: what they make of the same bytes, which stand within others on the fast one. */
-function bothWays(bytes: Uint8Array, before = 0, behind = 0) {
+function bothWays(bytes: Uint8Array, before = 0, behind = 0, origin?: EventOrigin) {
   const request = Buffer.alloc(before + bytes.length + behind, 0x0a);
   request.set(bytes, before);
   const reader = new PlainEventReader(LIMITS);
-  const isTaken = reader.read(request, before, before + bytes.length, NOW);
+  const isTaken = reader.read(request, before, before + bytes.length, NOW, origin);
   const ingestor = new EventIngestor(LIMITS, new SimulatedClock(NOW));
-  const slow = ingestor.judgeClosely(bytes, 0, NOW);
+  const slow = ingestor.judgeClosely(bytes, 0, NOW, origin);
   return {
     fast: isTaken ? storedAs(reader) : undefined,
     slow: slow.rejection ?? storedAs(slow),
@@ -124,6 +125,23 @@ describe('the fast way of an event', () => {
     );
     // Or it would prove nothing.
     expect(taken).toBeGreaterThan(500);
+  });
+
+  it('does so for who sends it, too, and never takes what they may not send', () => {
+    const origin = new EventOrigin('shop', ['a', 'order.*', 'B*']);
+    let taken = 0;
+    fc.assert(
+      fc.property(onTheWire, (bytes) => {
+        const { fast, slow } = bothWays(bytes, 0, 0, origin);
+        if (fast === undefined) return;
+        taken += 1;
+        expect(fast).toEqual(slow);
+        expect(fast.texts[0]).toMatch(/,"receivedAt":\d+,"principal":"shop"[,}]/);
+        expect(fast.texts[0]).toMatch(/"type":"(a|order\..*|B.*)","timestamp/);
+      }),
+      { numRuns: 20_000 },
+    );
+    expect(taken).toBeGreaterThan(50);
   });
 
   it.each([

@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { keyHashOfAscii, keyHashOfHex, type EventPacker } from '@event-pipeline/queue';
 import { EventFields, type Field } from './event-fields';
+import type { EventOrigin } from './event-origin';
 import type { StorableEvent } from './storable-event';
 import { EARLIEST_TIMESTAMP, MAX_AHEAD_MS, type EventLimits } from './event-validator';
 import { SLACK_BYTES, TextPart, eventTextBytes, writeEventText } from './plain-event-text';
@@ -47,19 +48,28 @@ export class PlainEventReader implements StorableEvent {
   private size = 0;
   private receivedAt = new TextPart('');
   private receivedAtMs = NaN;
+  private origin: EventOrigin | undefined;
 
   constructor(private readonly limits: EventLimits) {}
 
   /**
    * @param bytes must not change until the event was written
    * @param now the collector's clock, Unix ms
+   * @param origin who sends it; undefined: anybody, who may send anything
    * @returns false for an event that is not ordinary; else this object is the event that was read
    */
-  read(bytes: Uint8Array, from: number, to: number, now: number): boolean {
+  read(
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    now: number,
+    origin: EventOrigin | undefined,
+  ): boolean {
     const { fields } = this;
     this.bytes = bytes;
     if (!fields.locate(bytes, from, to) || !this.isAllowed(bytes, now)) return false;
     if (!isUuidAt(bytes, fields.eventId.at) || !isType(bytes, fields.type)) return false;
+    if (origin !== undefined && !origin.mayPublishAt(bytes, fields.type)) return false;
     if (!isPlain(bytes, fields.source) || !isPlain(bytes, fields.partitionKey)) return false;
     if (!isPlain(bytes, fields.schemaVersion)) return false;
     if (fields.attributes > 0 && !this.areAttributesPlain(bytes)) return false;
@@ -68,7 +78,8 @@ export class PlainEventReader implements StorableEvent {
       this.receivedAtMs = now;
       this.receivedAt = new TextPart(`,"receivedAt":${now}`);
     }
-    this.size = eventTextBytes(fields, this.receivedAt);
+    this.origin = origin;
+    this.size = eventTextBytes(fields, this.receivedAt, origin?.member);
     return true;
   }
 
@@ -85,7 +96,8 @@ export class PlainEventReader implements StorableEvent {
 
   writeTo(packer: EventPacker): void {
     const from = packer.reserve(this.size + SLACK_BYTES);
-    writeEventText(packer.buffer, packer.view, from, this.bytes, this.fields, this.receivedAt);
+    const { bytes, fields, receivedAt, origin } = this;
+    writeEventText(packer.buffer, packer.view, from, bytes, fields, receivedAt, origin?.member);
     packer.commit(from, from + this.size);
   }
 

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { Metadata } from '@grpc/grpc-js';
 import { decodeStoredEvent } from '@event-pipeline/contracts';
 import type { RedisServer } from '@event-pipeline/queue/testing';
+import type { LogSink } from '@event-pipeline/telemetry/testing';
 import { RawClient } from './raw-client';
 import { startCollector, type StartedCollector } from './start-collector';
 
@@ -29,8 +31,17 @@ export class CollectorOnRedis {
   }
 
   /** Another connection. */
-  newClient(): RawClient {
-    return new RawClient(this.collector.address);
+  newClient(metadata?: Metadata): RawClient {
+    return new RawClient(this.collector.address, metadata);
+  }
+
+  get address(): string {
+    return this.collector.address;
+  }
+
+  /** What it has logged, down to debug. */
+  get logs(): LogSink {
+    return this.collector.logs;
   }
 
   /** As SIGTERM does; safe to call twice. */
@@ -52,6 +63,11 @@ export class CollectorOnRedis {
   async queuedIds(): Promise<string[]> {
     const bodies = (await this.redis.command('lrange', this.queueName, 0, -1)) as string[];
     return bodies.reverse().map((body) => decodeStoredEvent(body).eventId);
+  }
+
+  /** The queued texts, oldest first. */
+  async queuedTexts(): Promise<string[]> {
+    return ((await this.redis.command('lrange', this.queueName, 0, -1)) as string[]).reverse();
   }
 
   async metricsText(): Promise<string> {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import {
   Client,
   credentials,
+  Metadata,
   type ClientDuplexStream,
   type ClientWritableStream,
   type ServiceError,
@@ -36,7 +37,11 @@ const identity = (bytes: Buffer): Buffer => bytes;
 export class RawClient {
   private readonly client: Client;
 
-  constructor(address: string) {
+  /** @param metadata of each of its calls */
+  constructor(
+    address: string,
+    private readonly metadata = new Metadata(),
+  ) {
     this.client = new Client(address, credentials.createInsecure(), {
       'grpc.use_local_subchannel_pool': 1,
     });
@@ -55,6 +60,7 @@ export class RawClient {
       '/event.EventService/StreamEvents',
       identity,
       (bytes) => StreamSummary.decode(bytes),
+      this.metadata,
       (error, response) => settle(toAnswer(error, response)),
     );
     return { call, answer };
@@ -79,6 +85,7 @@ export class RawClient {
       '/event.EventService/PublishEventStream',
       identity,
       (bytes) => PublishEventsResponse.decode(bytes),
+      this.metadata,
     );
     const answers: PublishEventsResponse[] = [];
     call.on('data', (answer: PublishEventsResponse) => answers.push(answer));
@@ -96,6 +103,7 @@ export class RawClient {
         identity,
         (bytes) => PublishEventsResponse.decode(bytes),
         request,
+        this.metadata,
         (error, response) => resolve(toAnswer(error, response)),
       );
     });

@@ -1,5 +1,5 @@
 import { loadConfig, type Component } from '@event-pipeline/runtime';
-import { createLogSink } from '@event-pipeline/telemetry/testing';
+import { createLogSink, type LogSink } from '@event-pipeline/telemetry/testing';
 import { collectorConfig } from '../collector-config';
 import { createCollector } from '../create-collector';
 import { GrpcServer } from '../grpc/grpc-server';
@@ -8,6 +8,8 @@ export interface StartedCollector {
   readonly address: string;
   /** Where its HTTP port is. */
   readonly httpUrl: string;
+  /** What it has logged, down to debug. */
+  readonly logs: LogSink;
   /** Stops it as SIGTERM does. */
   stop(): Promise<void>;
 }
@@ -21,7 +23,8 @@ export async function startCollector(
     COLLECTOR_HTTP_PORT: '0',
     ...variables,
   });
-  const components = await createCollector(config, createLogSink().logger);
+  const logs = createLogSink();
+  const components = await createCollector(config, logs.logger);
   const stop = async () => {
     const grace = AbortSignal.timeout(20_000);
     for (const component of [...components].reverse()) await component.stop(grace);
@@ -35,6 +38,7 @@ export async function startCollector(
   const server = components.find((component) => component instanceof GrpcServer);
   return {
     address: `127.0.0.1:${server?.port}`,
+    logs,
     httpUrl: `http://127.0.0.1:${httpPortOf(components)}`,
     stop,
   };

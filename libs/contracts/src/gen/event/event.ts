@@ -52,6 +52,8 @@ export enum RejectionCode {
   REJECTION_CODE_INVALID_ATTRIBUTES = 8,
   /** REJECTION_CODE_FIELD_TOO_LONG - `source`, `partition_key`, `schema_version` or `data_content_type` is longer than allowed. */
   REJECTION_CODE_FIELD_TOO_LONG = 9,
+  /** REJECTION_CODE_TYPE_NOT_ALLOWED - Whoever sends it may not send events of this `type`. */
+  REJECTION_CODE_TYPE_NOT_ALLOWED = 10,
   UNRECOGNIZED = -1,
 }
 

@@ -1,0 +1,65 @@
+import { loadConfig } from '@event-pipeline/runtime';
+import { SimulatedClock } from '@event-pipeline/runtime/testing';
+import { createMetrics } from '@event-pipeline/telemetry';
+import { createLogSink } from '@event-pipeline/telemetry/testing';
+import { collectorConfig } from '../collector-config';
+import { startCollector } from '../testing/start-collector';
+import { createAccess } from './create-access';
+
+const WARNING = 'whoever reaches the gRPC port may send events';
+
+function warningsAt(host: string, more: Record<string, string> = {}): readonly string[] {
+  const logs = createLogSink();
+  const config = loadConfig(collectorConfig, { COLLECTOR_HOST: host, ...more });
+  createAccess(config, {
+    metrics: createMetrics(),
+    logger: logs.logger,
+    clock: new SimulatedClock(),
+  });
+  return logs.lines.filter(({ level }) => level === 'warn').map(({ msg }) => msg);
+}
+
+describe('a collector that asks nobody for a token', () => {
+  it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost', 'LOCALHOST'])(
+    'says nothing about it on %s, which only this machine reaches',
+    (host) => expect(warningsAt(host)).toEqual([]),
+  );
+
+  it.each(['0.0.0.0', '::', '192.0.2.1', '2001:db8::1', 'collector.example', '127.example'])(
+    'warns at its start that whoever reaches %s may send events',
+    (host) => expect(warningsAt(host)).toEqual([expect.stringContaining(WARNING)]),
+  );
+
+  it('does not warn where there is a file of principals', () => {
+    expect(warningsAt('0.0.0.0', { AUTH_PRINCIPALS_FILE: '/etc/principals.json' })).toEqual([]);
+  });
+
+  it.each(['127.0.0.1', '0.0.0.0'])('does not start on %s where AUTH_REQUIRED is true', (host) => {
+    expect(() =>
+      loadConfig(collectorConfig, { COLLECTOR_HOST: host, AUTH_REQUIRED: 'true' }),
+    ).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message:
+          'AUTH_REQUIRED is true and AUTH_PRINCIPALS_FILE is not set; expected a file of principals',
+      }),
+    );
+  });
+});
+
+describe('a file of principals that cannot be used', () => {
+  it('ends the start as a mistake of the configuration', async () => {
+    await expect(
+      startCollector({
+        QUEUE_URL: 'redis://127.0.0.1:1',
+        REDIS_COMMAND_TIMEOUT_MS: '100',
+        AUTH_PRINCIPALS_FILE: '/nowhere/principals.json',
+      }),
+    ).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(
+        'AUTH_PRINCIPALS_FILE /nowhere/principals.json cannot be read',
+      ) as string,
+    });
+  });
+});

@@ -69,9 +69,9 @@ async function storeSection(config: DoctorConfig, clock: Clock): Promise<readonl
 }
 
 async function portSection(config: DoctorConfig, clock: Clock): Promise<readonly Section[]> {
-  const { collectorPort, collectorHttpPort, workerHttpPort } = config;
+  const { collectorPort, collectorToken, collectorHttpPort, workerHttpPort } = config;
   const [grpc, collector, worker] = await Promise.all([
-    checkGrpcPort(collectorPort, clock),
+    checkGrpcPort(collectorPort, clock, collectorToken),
     checkHttpPort('collector', collectorHttpPort.port, 'COLLECTOR_HTTP_PORT'),
     checkHttpPort('worker', workerHttpPort.port, 'WORKER_HTTP_PORT'),
   ]);

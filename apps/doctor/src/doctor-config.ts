@@ -4,6 +4,7 @@ import {
   env,
   listenPort,
   port,
+  text,
   type ConfigOf,
 } from '@event-pipeline/runtime';
 import { queueConfigFields } from '@event-pipeline/queue';
@@ -16,6 +17,10 @@ export const doctorConfig = defineConfig({
   collectorPort: env('COLLECTOR_PORT', port(), {
     default: 50_051,
     description: 'port of the gRPC server',
+  }),
+  collectorToken: env('COLLECTOR_TOKEN', text({ maxLength: 8_192, secret: true }), {
+    optional: true,
+    description: 'bearer token to be tried on the collector',
   }),
   collectorHttpPort: env('COLLECTOR_HTTP_PORT', listenPort(), {
     default: defaultPort(9_101),

@@ -8,6 +8,7 @@ import {
   type Finding,
 } from '@event-pipeline/runtime';
 import { askHealth } from './grpc-health';
+import { refusalOfToken } from './token-check';
 
 const HOST = '127.0.0.1';
 const ANSWER_LIMIT_MS = 2_000;
@@ -35,14 +36,23 @@ export async function checkHttpPort(
   return warningFinding(setting, `the ${program} is not ready`, answer.reason);
 }
 
-/** Who has the gRPC port: the port itself is asked, by the health service that a collector has. */
-export async function checkGrpcPort(port: number, clock: Clock): Promise<Finding> {
+/**
+ * Who has the gRPC port: the port itself is asked, by the health service that a collector has; and whether
+ * it takes the token, where there is one.
+ */
+export async function checkGrpcPort(port: number, clock: Clock, token?: string): Promise<Finding> {
   const setting = `gRPC port ${port}`;
   const obstacle = port === 0 ? undefined : await obstacleTo(port);
   if (obstacle === undefined) return fineFinding(setting, 'free');
   if (!isTaken(obstacle)) return forbiddenPort(setting, obstacle, 'COLLECTOR_PORT');
   const status = await askHealth(port, clock);
-  if (status === 'SERVING') return fineFinding(setting, 'a collector serves');
+  if (status === 'SERVING') {
+    if (token === undefined) return fineFinding(setting, 'a collector serves');
+    const refusal = await refusalOfToken(port, token, clock);
+    return refusal === undefined
+      ? fineFinding(setting, 'a collector serves, and takes a request with COLLECTOR_TOKEN')
+      : problemFinding(setting, 'a collector serves, and refuses COLLECTOR_TOKEN', refusal);
+  }
   if (status !== undefined) {
     return warningFinding(setting, `a collector answers ${status}`, 'it takes no events now');
   }

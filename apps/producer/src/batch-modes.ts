@@ -44,13 +44,14 @@ class PublisherSender implements Sender {
   readonly #open = new Set<Promise<unknown>>();
 
   constructor(method: PublishMethod, deps: SenderDeps) {
-    const { collector, connections, batchSize, clock, random, tally } = deps;
+    const { collector, connections, batchSize, clock, random, tally, token } = deps;
     this.#method = method;
     this.#deps = deps;
     this.#publisher = new Publisher({
       collectors: collector,
       connections,
       method,
+      ...(token !== undefined && { token }),
       maxBatchEvents: batchSize,
       maxBatchBytes: MAX_BATCH_BYTES,
       maxUnacknowledgedEvents: connections * CONNECTION_BATCHES * batchSize,

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import type { TokenSource } from '@event-pipeline/publisher';
 import { messageOf, type Clock, type Random } from '@event-pipeline/runtime';
 import { EventFeed } from './event-feed';
 import type { EventSource } from './event-source';
@@ -26,6 +27,8 @@ export interface RunDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly tally: Tally;
+  /** Sent with each call; undefined: none. */
+  readonly token?: TokenSource | undefined;
   /** A message for people while the run goes on. */
   notice(text: string): void;
   /** Called once the collector is there and sending begins. */
@@ -145,7 +148,7 @@ class Run {
   }
 
   #openSender(source: EventSource): Sender {
-    const { clock, random, tally } = this.#deps;
+    const { clock, random, tally, token } = this.#deps;
     const { mode, collector, batchSize, rate, connections } = this.#options;
     const stop = this.#stop.signal;
     return SEND_MODES[mode].open({
@@ -154,6 +157,7 @@ class Run {
       batchSize,
       feed: new EventFeed({ source, rate, clock, stop }),
       tally,
+      token,
       clock,
       random,
       stop,

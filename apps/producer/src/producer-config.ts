@@ -6,4 +6,9 @@ export const producerConfig = defineConfig({
     default: 'localhost:50051',
     description: 'Where the collector listens, as host:port; --collector overrides it',
   }),
+  collectorToken: env('COLLECTOR_TOKEN', text({ maxLength: 8_192, secret: true }), {
+    optional: true,
+    description:
+      'Bearer token for the collector; a file that COLLECTOR_TOKEN_FILE names is read again when it changes',
+  }),
 });

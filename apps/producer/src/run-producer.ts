@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import { SignalWatch, grouped } from '@event-pipeline/command-line';
+import type { TokenSource } from '@event-pipeline/publisher';
 import {
   EXIT,
   PipelineError,
@@ -8,6 +9,7 @@ import {
   systemRandom,
   type ProgramHost,
 } from '@event-pipeline/runtime';
+import { collectorToken } from './collector-token';
 import type { EventSource } from './event-source';
 import { openEvents } from './open-events';
 import { helpText } from './option-table';
@@ -39,13 +41,14 @@ export async function runProducer(host: ProgramHost, streams: ProducerStreams): 
 async function command(host: ProgramHost, streams: ProducerStreams): Promise<number> {
   const signals = new SignalWatch(host, 'producer');
   try {
-    const { collectorAddress } = loadConfig(producerConfig, host.env);
-    const options = parseOptions(host.args, collectorAddress);
+    const config = loadConfig(producerConfig, host.env);
+    const options = parseOptions(host.args, config.collectorAddress);
     if (options === 'help') {
       await host.write('stdout', helpText(host.command));
       return EXIT.ok;
     }
-    return await sendEvents(options, host, streams, signals);
+    const token = collectorToken(config, host);
+    return await sendEvents(options, token, host, streams, signals);
   } catch (error) {
     if (!(error instanceof PipelineError) || error.code !== 'CONFIG_INVALID') throw error;
     const problems = messageOf(error).split('\n');
@@ -57,6 +60,7 @@ async function command(host: ProgramHost, streams: ProducerStreams): Promise<num
 
 async function sendEvents(
   options: ProducerOptions,
+  token: TokenSource | undefined,
   host: ProgramHost,
   { stdin, stderr }: ProducerStreams,
   signals: SignalWatch,
@@ -88,6 +92,7 @@ async function sendEvents(
       clock,
       random: systemRandom,
       tally,
+      token,
       notice: (text) => progress.notice(`producer: ${text}`),
       onConnected: async () => {
         if (!options.json) await host.write('stdout', openingLine(options, source));

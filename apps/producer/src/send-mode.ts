@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@event-pipeline/runtime';
+import type { TokenSource } from '@event-pipeline/publisher';
 import type { EventFeed } from './event-feed';
 import type { Tally } from './tally';
 
@@ -11,6 +12,8 @@ export interface SenderDeps {
   readonly batchSize: number;
   readonly feed: EventFeed;
   readonly tally: Tally;
+  /** Sent with each call; undefined: none. */
+  readonly token?: TokenSource | undefined;
   readonly clock: Clock;
   readonly random: Random;
   /** Aborts when sending shall end: what was sent may still be answered, nothing is sent again. */

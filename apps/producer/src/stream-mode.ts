@@ -1,5 +1,5 @@
 import type { EventServiceClient } from '@event-pipeline/contracts';
-import { waitUntilConnected } from '@event-pipeline/publisher/calls';
+import { CallToken, waitUntilConnected } from '@event-pipeline/publisher/calls';
 import { openClients } from './collector-clients';
 import type { SendMode, Sender, SenderDeps } from './send-mode';
 import { sendByStreams } from './stream-sender';
@@ -10,6 +10,7 @@ export interface StreamLane extends Pick<
   'feed' | 'tally' | 'clock' | 'random' | 'stop' | 'giveUp' | 'stopRun' | 'notice'
 > {
   readonly client: EventServiceClient;
+  readonly token: CallToken;
   /** Bytes kept until they are acknowledged; one event may exceed it. */
   readonly windowBytes: number;
   /** Waits for `ms`, then until the connection is up; ends early with `stop`. */
@@ -57,6 +58,7 @@ class StreamSender implements Sender {
         sendByStreams({
           ...this.#deps,
           client,
+          token: new CallToken(this.#deps.token),
           windowBytes,
           beforeRetry: (ms) => this.#beforeRetry(client, ms),
         }),

@@ -1,4 +1,4 @@
-import type { ServiceError } from '@grpc/grpc-js';
+import { status, type ServiceError } from '@grpc/grpc-js';
 import type { StreamSummary } from '@event-pipeline/contracts';
 import { readFailure, retryDelayMs, type CallFailure } from '@event-pipeline/publisher/calls';
 import type { StreamLane } from './stream-mode';
@@ -32,7 +32,7 @@ export async function sendByStreams(lane: StreamLane): Promise<void> {
       failures = 0;
       continue;
     }
-    const failure = readFailure(error, 'stream');
+    const failure = failureOf(error, lane);
     window.settlePrefix(failure);
     failures = lane.tally.settled > settledBefore ? 1 : failures + 1;
     await recover(window, failure, failures, lane);
@@ -53,6 +53,12 @@ async function hasEvents(
     await feed.wait(Infinity);
   }
   return false;
+}
+
+function failureOf(error: ServiceError, { token }: StreamLane): CallFailure {
+  const failure = readFailure(error, 'stream');
+  const isRenewed = error.code === status.UNAUTHENTICATED && token.isRenewed;
+  return isRenewed ? { ...failure, action: 'again' } : failure;
 }
 
 /** Decides about what a failed stream left in the window: kept to be sent again, or given up. */
@@ -76,13 +82,13 @@ async function recover(
 
 /** Sends the window, and what fits behind it, in one stream; resolves with its answer. */
 async function stream(window: StreamWindow, lane: StreamLane): Promise<Answer> {
-  const { client, feed, tally, clock, giveUp, windowBytes } = lane;
+  const { client, token, feed, tally, clock, giveUp, windowBytes } = lane;
   let answered = false;
   let wake: (() => void) | undefined;
 
   let resolveAnswer: (answer: Answer) => void = () => undefined;
   const answer = new Promise<Answer>((resolve) => (resolveAnswer = resolve));
-  const call = client.streamEvents((error, summary) => {
+  const call = client.streamEvents(token.metadata(), (error, summary) => {
     const answeredAt = clock.monotonic();
     answered = true;
     giveUp.removeEventListener('abort', cancel);

@@ -23,8 +23,16 @@ export interface BatchCall {
 /** Requests that may be without an answer at once, of each method. */
 export const MAX_UNANSWERED: Readonly<Record<PublishMethod, number>> = { stream: 32, unary: 1 };
 
-export function openCall(method: PublishMethod, client: Client, listener: CallListener): BatchCall {
-  return method === 'stream' ? new StreamCall(client, listener) : new UnaryCalls(client, listener);
+/** @param metadata asked for once for each call that is made */
+export function openCall(
+  method: PublishMethod,
+  client: Client,
+  listener: CallListener,
+  metadata: () => Metadata,
+): BatchCall {
+  return method === 'stream'
+    ? new StreamCall(client, listener, metadata())
+    : new UnaryCalls(client, listener, metadata);
 }
 
 const asIs = (request: Buffer) => request;
@@ -33,9 +41,9 @@ const asIs = (request: Buffer) => request;
 class StreamCall implements BatchCall {
   readonly #call;
 
-  constructor(client: Client, listener: CallListener) {
+  constructor(client: Client, listener: CallListener, metadata: Metadata) {
     const { path, responseDeserialize } = EventServiceService.publishEventStream;
-    this.#call = client.makeBidiStreamRequest(path, asIs, responseDeserialize, new Metadata());
+    this.#call = client.makeBidiStreamRequest(path, asIs, responseDeserialize, metadata);
     this.#call.on('data', (response: PublishEventsResponse) => listener.onAnswer(response));
     this.#call.on('drain', () => listener.onWritable());
     // 'status' tells the same.
@@ -64,12 +72,14 @@ class StreamCall implements BatchCall {
 class UnaryCalls implements BatchCall {
   readonly #client: Client;
   readonly #listener: CallListener;
+  readonly #metadata: () => Metadata;
   #call: { cancel(): void } | undefined;
   #ended = false;
 
-  constructor(client: Client, listener: CallListener) {
+  constructor(client: Client, listener: CallListener, metadata: () => Metadata) {
     this.#client = client;
     this.#listener = listener;
+    this.#metadata = metadata;
   }
 
   get isWritable(): boolean {
@@ -83,7 +93,7 @@ class UnaryCalls implements BatchCall {
       asIs,
       responseDeserialize,
       request,
-      new Metadata(),
+      this.#metadata(),
       (error, response) => {
         this.#call = undefined;
         if (error) return this.#listener.onEnd(error);

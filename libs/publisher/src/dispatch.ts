@@ -3,6 +3,7 @@ import type { PublishEventsResponse } from '@event-pipeline/contracts';
 import { messageOf, type Clock, type Random } from '@event-pipeline/runtime/basics';
 import type { Batch } from './batch';
 import { MAX_UNANSWERED } from './batch-call';
+import type { TokenSource } from './call-token';
 import type { PublishMethod } from './publish-method';
 import { BatchLine } from './batch-line';
 import { openChannel } from './collector-channel';
@@ -25,6 +26,7 @@ export interface DispatchOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly method: PublishMethod;
+  readonly token: TokenSource | undefined;
   readonly credentials: ChannelCredentials;
   readonly channelOptions: ClientOptions | undefined;
   readonly spill: Spill | undefined;
@@ -62,7 +64,7 @@ export class Dispatch {
     this.#options = options;
     this.#observer = observerCalls(options.observer);
     this.#live = new LiveBatches(clock);
-    const { credentials, channelOptions, method, random } = options;
+    const { credentials, channelOptions, method, token, random } = options;
     const rotation = new CollectorRotation(limits.collectors, clock);
     const deps = {
       line: this.#line,
@@ -70,6 +72,7 @@ export class Dispatch {
       clock,
       random,
       method,
+      token,
       limits: { maxBatches: MAX_UNANSWERED[method], maxBytes: LANE_BYTES },
       answerMs: limits.answerTimeoutMs,
       openChannel: (address: string) => openChannel(address, credentials, channelOptions),

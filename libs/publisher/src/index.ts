@@ -7,6 +7,8 @@ export {
   type WaitOptions,
 } from './publisher';
 export type { PublisherOptions } from './publisher-options';
+export type { TokenSource } from './call-token';
+export { tokenFromFile } from './token-file';
 export type { PublishMethod } from './publish-method';
 export type { PublishableEvent } from './publishable-event';
 export type { PublishFailure, PublishManyOptions, PublishManyResult } from './publish-many';

@@ -3,6 +3,7 @@ import type { PublishEventsResponse } from '@event-pipeline/contracts';
 import type { Clock, Random } from '@event-pipeline/runtime/basics';
 import type { Batch } from './batch';
 import { openCall, type BatchCall } from './batch-call';
+import { CallToken, type TokenSource } from './call-token';
 import type { PublishMethod } from './publish-method';
 import type { BatchLine } from './batch-line';
 import type { CollectorRotation } from './collector-rotation';
@@ -18,6 +19,7 @@ export interface LaneDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly method: PublishMethod;
+  readonly token: TokenSource | undefined;
   readonly limits: LaneLimits;
   /** How long a call may go without an answer before its batches are sent again, ms. */
   readonly answerMs: number;
@@ -45,6 +47,7 @@ const TURN_MS = 2_000;
 export class Lane {
   readonly #deps: LaneDeps;
   readonly #window: LaneWindow;
+  readonly #token: CallToken;
   readonly #stop = new AbortController();
   readonly #channel: LaneChannel;
   #call: BatchCall | undefined;
@@ -65,6 +68,7 @@ export class Lane {
   constructor(number: number, deps: LaneDeps) {
     this.#deps = deps;
     this.#window = new LaneWindow(deps.limits);
+    this.#token = new CallToken(deps.token);
     const onNotConnected = (collector: string) => {
       this.#deps.onTrouble({
         kind: 'not-connected',
@@ -173,17 +177,19 @@ export class Lane {
     this.#outOfTime = false;
     this.#movedAt = this.#deps.clock.monotonic();
     const isCurrent = () => number === this.#callNumber && this.#call !== undefined;
-    this.#call = openCall(method, this.#channel.client, {
-      onAnswer: (response) => {
+    const listener = {
+      onAnswer: (response: PublishEventsResponse) => {
         if (isCurrent()) this.#onAnswer(response);
       },
       onWritable: () => {
         if (isCurrent()) this.pump();
       },
-      onEnd: (end) => {
+      onEnd: (end: StatusObject) => {
         if (isCurrent()) this.#onEnd(end);
       },
-    });
+    };
+    const metadata = () => this.#token.metadata();
+    this.#call = openCall(method, this.#channel.client, listener, metadata);
   }
 
   #onAnswer(response: PublishEventsResponse): void {
@@ -290,7 +296,9 @@ export class Lane {
 
   #failureOf(end: StatusObject): CallFailure {
     if (end.code !== status.OK) {
-      return readFailure(end, this.#deps.method === 'stream' ? 'stream' : 'unary');
+      const failure = readFailure(end, this.#deps.method === 'stream' ? 'stream' : 'unary');
+      const isRenewed = end.code === status.UNAUTHENTICATED && this.#token.isRenewed;
+      return isRenewed ? { ...failure, action: 'again' } : failure;
     }
     const text = 'the collector ended a stream without answering every batch';
     return { action: 'again', ambiguous: true, text };

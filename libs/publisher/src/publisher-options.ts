@@ -1,6 +1,7 @@
 import type { ChannelCredentials, ClientOptions } from '@grpc/grpc-js';
 import type { Clock, Random } from '@event-pipeline/runtime/basics';
 import { shownValue } from '@event-pipeline/runtime/basics';
+import { isToken, type TokenSource } from './call-token';
 import type { PublishMethod } from './publish-method';
 import { PublishError } from './publish-error';
 import type { PublisherObserver } from './publisher-observer';
@@ -47,6 +48,12 @@ export interface PublisherOptions {
    * (PublishEvents) has one a connection, for ways that pass no streams on.
    */
   readonly method?: PublishMethod;
+  /**
+   * Sent with each call as `authorization: Bearer …`: a token, or a function that gives it, which must not
+   * throw. Asked when a call begins, so a stream that ends since its token has expired goes on with the
+   * next one. Without encryption others may read it. Default: none.
+   */
+  readonly token?: TokenSource;
   /** Default: no encryption, as the collector has none yet. */
   readonly credentials?: ChannelCredentials;
   /** For grpc-js, over what the publisher sets. */
@@ -114,6 +121,10 @@ export function checkOptions(options: PublisherOptions): PublisherLimits {
   );
   oneOf('whenFull', options.whenFull, ['wait', 'refuse'], problems);
   oneOf('method', options.method, ['stream', 'unary'], problems);
+  const { token } = options;
+  if (token !== undefined && typeof token !== 'function' && !isToken(token)) {
+    problems.push('token: expected letters, digits and "-._~+/", or a function (it is not shown)');
+  }
   if (numbers.maxBatchBytes > numbers.maxRequestBytes) {
     problems.push('maxBatchBytes: must not be larger than maxRequestBytes');
   }

@@ -107,6 +107,7 @@ export class Publisher {
       clock,
       random,
       method: options.method ?? 'stream',
+      token: options.token,
       credentials: options.credentials ?? credentials.createInsecure(),
       channelOptions: options.channelOptions,
       spill: options.spill,

@@ -52,6 +52,17 @@ export function readConfigSources(
   return { given, problems };
 }
 
+/** The file that holds the value of a variable; undefined where it stands elsewhere, or nowhere. */
+export function valueFileOf(
+  variable: EnvVariable<unknown>,
+  environment: NodeJS.ProcessEnv,
+): string | undefined {
+  const configFile = environment[CONFIG_FILE]?.trim() ?? '';
+  const origin = readConfigSources([variable], environment).given.get(variable.name)?.origin;
+  if (origin !== configFile) return origin;
+  return undefined;
+}
+
 function find(
   variable: EnvVariable<unknown>,
   values: Readonly<Record<string, string | undefined>>,

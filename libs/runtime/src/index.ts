@@ -2,6 +2,7 @@ export * from './clock';
 export * from './component';
 export * from './config';
 export * from './config-fields';
+export { valueFileOf } from './config-sources';
 export * from './configuration-report';
 export * from './finding';
 export * from './flow-controller';

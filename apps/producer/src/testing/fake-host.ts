@@ -14,7 +14,7 @@ export interface CommandRun {
 /** Runs the whole command in this process, with streams and an exit of its own. */
 export function runCommand(
   args: readonly string[],
-  options: { address?: string; stdin?: Readable } = {},
+  options: { address?: string; stdin?: Readable; env?: NodeJS.ProcessEnv } = {},
 ): CommandRun {
   const written = { stdout: '', stderr: '' };
   const stderr = new PassThrough();
@@ -24,7 +24,10 @@ export function runCommand(
     const host: ProgramHost = {
       args,
       command: 'producer',
-      env: options.address === undefined ? {} : { COLLECTOR_ADDRESS: options.address },
+      env: {
+        ...options.env,
+        ...(options.address !== undefined && { COLLECTOR_ADDRESS: options.address }),
+      },
       clock: systemClock,
       write: (stream, text) => {
         if (stream === 'stdout') written.stdout += text;

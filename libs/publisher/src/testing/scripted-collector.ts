@@ -49,6 +49,8 @@ export class ScriptedCollector {
   /** The batches of each stream of batches, in the order of the calls. */
   readonly batchStreams: PublishEventsRequest[][] = [];
   readonly requests: PublishEventsRequest[] = [];
+  /** The authorization metadata of each call, in their order; empty where there was none. */
+  readonly authorizations: string[] = [];
   /** The connections that streams came over. */
   readonly peers = new Set<string>();
   readonly #streamScript: StreamHandler[];
@@ -93,18 +95,24 @@ export class ScriptedCollector {
     this.#server?.forceShutdown();
   }
 
+  #noteToken(metadata: Metadata): void {
+    this.authorizations.push(metadata.get('authorization').join('|'));
+  }
+
   #service(): EventServiceServer {
     return {
       streamEvents: (call, answer) => {
         const received: Event[] = [];
         this.streams.push(received);
+        this.#noteToken(call.metadata);
         this.peers.add(call.getPeer());
         call.on('data', (event: Event) => received.push(event));
         call.on('error', () => undefined);
         const handler = this.#streamScript.shift() ?? acceptStream;
         handler(call, answer);
       },
-      publishEvents: ({ request }, answer) => {
+      publishEvents: ({ request, metadata }, answer) => {
+        this.#noteToken(metadata);
         this.requests.push(request);
         const handler = this.#unaryScript.shift() ?? acceptRequest;
         handler(request, answer);
@@ -112,6 +120,7 @@ export class ScriptedCollector {
       publishEventStream: (call) => {
         const received: PublishEventsRequest[] = [];
         this.batchStreams.push(received);
+        this.#noteToken(call.metadata);
         this.peers.add(call.getPeer());
         call.on('data', (request: PublishEventsRequest) => received.push(request));
         call.on('error', () => undefined);

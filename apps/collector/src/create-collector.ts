@@ -42,6 +42,7 @@ export async function createCollector(
   const random = systemRandom;
   const metrics = createMetrics();
   const observer = intakeMetrics(metrics, logger);
+  const access = createAccess(config, { metrics, logger, clock });
   const queue = await createQueue(config, {
     clock,
     random,
@@ -75,7 +76,6 @@ export async function createCollector(
   });
   const ingestor = new EventIngestor(config, clock);
   const queueing = { ingestor, queue, batchers, random, clock, patienceMs };
-  const access = createAccess(config, { metrics, logger, clock });
   const service = new EventService({
     access: access.calls,
     ingestor,

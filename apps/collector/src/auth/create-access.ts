@@ -1,4 +1,4 @@
-import type { Clock, Component } from '@event-pipeline/runtime';
+import { WatchedFiles, type Clock, type Component } from '@event-pipeline/runtime';
 import type { Logger, Metrics } from '@event-pipeline/telemetry';
 import type { CollectorConfig } from '../collector-config';
 import type { EventService } from '../grpc/event-service';
@@ -7,7 +7,7 @@ import { CallAccess } from './call-access';
 import { GrantWatch } from './grant-watch';
 import { isLoopback } from './loopback';
 import { PrincipalDirectory } from './principal-directory';
-import { PrincipalsWatch } from './principals-watch';
+import { parsePrincipals, type PrincipalEntry } from './principals-file';
 
 export interface Access {
   /** Undefined where nobody is asked who they are: then it costs nothing. */
@@ -16,7 +16,15 @@ export interface Access {
   components(service: Pick<EventService, 'drainUngranted'>): readonly Component[];
 }
 
-/** Authentication and authorisation of the gRPC port, as configured. */
+/** Between two looks at the file of principals: a change counts when two have seen the same. */
+const LOOK_MS = 500;
+const MAX_FILE_BYTES = 16_777_216;
+
+/**
+ * Authentication and authorisation of the gRPC port, as configured.
+ *
+ * @throws PipelineError CONFIG_INVALID for a file of principals that cannot be used
+ */
 export function createAccess(
   config: CollectorConfig,
   { metrics, logger, clock }: { metrics: Metrics; logger: Logger; clock: Clock },
@@ -31,11 +39,28 @@ export function createAccess(
     return { calls: undefined, components: () => [] };
   }
   const principals = new PrincipalDirectory();
+  let onChange = () => undefined as void;
+  const file = new WatchedFiles<readonly PrincipalEntry[]>({
+    name: 'principals',
+    files: [{ variable: 'AUTH_PRINCIPALS_FILE', path }],
+    parse: ([content]) => parsePrincipals(String(content), path),
+    clock,
+    intervalMs: LOOK_MS,
+    maxBytes: MAX_FILE_BYTES,
+    onReloaded: (entries) => {
+      principals.replace(entries);
+      logger.info({ path, principals: entries.length }, 'principals were read again');
+      onChange();
+    },
+    onRefused: (problem) =>
+      logger.warn({ path, problem }, 'the new file of principals is refused: the old ones stay'),
+  });
+  principals.replace(file.current);
   return {
     calls: new CallAccess(principals, clock, authMetrics(metrics, logger, clock)),
-    components: (service) => [
-      new PrincipalsWatch(path, principals, clock, logger, () => service.drainUngranted()),
-      new GrantWatch(service, clock),
-    ],
+    components: (service) => {
+      onChange = () => service.drainUngranted();
+      return [file, new GrantWatch(service, clock)];
+    },
   };
 }

@@ -30,10 +30,6 @@ export class PrincipalDirectory {
     this.generation += 1;
   }
 
-  get size(): number {
-    return this.lists.byName.size;
-  }
-
   findToken(digest: Buffer): KnownToken<Principal> | undefined {
     return this.lists.tokens.find(digest);
   }

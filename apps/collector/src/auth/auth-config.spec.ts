@@ -54,6 +54,25 @@ describe('a collector that asks nobody for a token', () => {
   });
 });
 
+describe('JWTs', () => {
+  it('need all that they are held against', () => {
+    expect(() => loadConfig(collectorConfig, { AUTH_JWKS: '/k' })).toThrow(
+      'AUTH_JWKS is set and AUTH_PRINCIPALS_FILE is not; expected both\n' +
+        'AUTH_JWKS is set and AUTH_JWT_ISSUER is not; expected both\n' +
+        'AUTH_JWKS is set and AUTH_JWT_AUDIENCE is not; expected both',
+    );
+  });
+
+  it('have keys over https, or of this machine', () => {
+    const more = { AUTH_PRINCIPALS_FILE: '/p', AUTH_JWT_ISSUER: 'i', AUTH_JWT_AUDIENCE: 'a' };
+    const load = (AUTH_JWKS: string) => loadConfig(collectorConfig, { ...more, AUTH_JWKS });
+    expect(() => load('http://issuer.example/keys')).toThrow(
+      /^AUTH_JWKS cannot be used; expected https/,
+    );
+    expect(load('https://issuer.example/keys').authJwtToleranceMs).toBe(30_000);
+  });
+});
+
 describe('a file of principals that cannot be used', () => {
   it('ends the start as a mistake of the configuration', async () => {
     await expect(

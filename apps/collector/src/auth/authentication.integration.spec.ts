@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client, credentials, Metadata, status } from '@grpc/grpc-js';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { decodeStoredEvent, RejectionCode } from '@event-pipeline/contracts';
 import { startRedisServer, type RedisServer } from '@event-pipeline/queue/testing';
 import { systemClock } from '@event-pipeline/runtime';
@@ -327,5 +328,78 @@ describe('a file of principals that changes', () => {
   it('gives new tokens their rights without a restart', async () => {
     writePrincipals([...PRINCIPALS, { name: 'new', tokens: [token(WRONG)], eventTypes: ['*'] }]);
     await until(async () => (await clientOf(WRONG).publish(request('x'))).error === undefined);
+  });
+});
+
+describe('a caller with a JWT', () => {
+  const issuer = 'https://issuer.example';
+  let privateKey: Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
+
+  beforeEach(async () => {
+    await collector.stop();
+    const pair = await generateKeyPair('ES256');
+    privateKey = pair.privateKey;
+    const keys = join(await scratch.folder(), 'keys.json');
+    writeFileSync(keys, JSON.stringify({ keys: [await exportJWK(pair.publicKey)] }));
+    writePrincipals([{ name: 'shop', jwtSubjects: ['shop@example'], eventTypes: ['page_view'] }]);
+    collector = await CollectorOnRedis.start(redis, {
+      AUTH_PRINCIPALS_FILE: file,
+      AUTH_JWKS: keys,
+      AUTH_JWT_ISSUER: issuer,
+      AUTH_JWT_AUDIENCE: 'collector',
+      AUTH_JWT_TOLERANCE_MS: '0',
+    });
+  });
+
+  const jwt = (subject: string, seconds: number) =>
+    new SignJWT({ sub: subject })
+      .setProtectedHeader({ alg: 'ES256' })
+      .setIssuer(issuer)
+      .setAudience('collector')
+      .setExpirationTime(Math.floor(systemClock.now() / 1_000) + seconds)
+      .sign(privateKey);
+
+  it('is let in by every method as whom its subject names', async () => {
+    const client = clientOf(await jwt('shop@example', 600));
+    const batches = client.openPublishStream();
+    batches.call.end(request('page_view'));
+    expect((await batches.status).code).toBe(status.OK);
+    const summary = await client.stream([encodeEvent(event('page_view')), encodeEvent(event('x'))]);
+    expect(summary.response).toMatchObject({ accepted: 1, rejected: 1 });
+    expect((await client.publish(request('page_view'))).response).toMatchObject({ accepted: 1 });
+    const stored = (await collector.queuedTexts()).map((text) => decodeStoredEvent(text).principal);
+    expect(stored).toEqual(['shop', 'shop', 'shop']);
+  });
+
+  it('that has expired gets UNAUTHENTICATED, one of a stranger PERMISSION_DENIED; neither is logged', async () => {
+    const expired = await jwt('shop@example', -10);
+    const stranger = await jwt('stranger@example', 600);
+    const refusals = [await allStatuses(clientOf(expired)), await allStatuses(clientOf(stranger))];
+    expect(refusals.flat().map(({ code }) => code)).toEqual([
+      ...Array<string>(3).fill('UNAUTHENTICATED'),
+      ...Array<string>(3).fill('PERMISSION_DENIED'),
+    ]);
+    expect(await collector.backlog()).toBe(0);
+    expect([await failures('expired'), await failures('unknown-subject')]).toEqual([3, 3]);
+    for (const each of [expired, stranger]) expect(collector.logs.text).not.toContain(each);
+  });
+
+  it('loses its stream when the token expires, after what was sent is answered', async () => {
+    const { call, answer } = clientOf(await jwt('shop@example', 2)).openStream();
+    call.write(encodeEvent(event('page_view')));
+    await until(async () => (await collector.backlog()) === 1);
+    expect(await answer).toMatchObject({
+      error: { code: status.UNAUTHENTICATED, details: 'the token has expired' },
+      details: { summary: { accepted: 1 } },
+    });
+  });
+
+  it('that goes away while its token is checked leaves nothing behind', async () => {
+    const client = clientOf(await jwt('shop@example', 600));
+    const { call, answer } = client.openStream();
+    call.write(encodeEvent(event('page_view')));
+    call.cancel();
+    expect((await answer).error).toMatchObject({ code: status.CANCELLED });
+    await collector.drain();
   });
 });

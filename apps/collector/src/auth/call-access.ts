@@ -5,6 +5,7 @@ import { authError, type AuthFailed, type AuthFailureReason } from './auth-failu
 import { bearerTokenOf } from './bearer-token';
 import { certificateNames } from './certificate-names';
 import { Grant } from './grant';
+import { isJwt, JwtRefused, type JwtIdentity, type JwtVerifier } from './jwt-verifier';
 import type { PrincipalDirectory } from './principal-directory';
 import { digestOfToken } from './token-index';
 
@@ -21,6 +22,8 @@ export class CallAccess {
     private readonly principals: PrincipalDirectory,
     private readonly clock: Clock,
     private readonly onFailed: AuthFailed,
+    /** Undefined: no JWT is taken. */
+    private readonly jwt?: JwtVerifier,
   ) {}
 
   /**
@@ -35,13 +38,36 @@ export class CallAccess {
     return this.byToken(bearer.token, call.getPeer());
   }
 
-  private byToken(token: string, peer: string): Grant {
+  private byToken(token: string, peer: string): Grant | Promise<Grant> {
     const digest = digestOfToken(token);
+    const { jwt } = this;
+    // Which of both it is, is no secret: a JWT says so itself.
+    if (jwt !== undefined && isJwt(token)) return this.byJwt(jwt, token, digest, peer);
     const look = () => {
       const found = this.principals.findToken(digest);
       return found && { principal: found.owner, expiresAt: found.expiresAt };
     };
     return this.grant(look, 'unknown-token', peer);
+  }
+
+  private byJwt(
+    jwt: JwtVerifier,
+    token: string,
+    digest: Buffer,
+    peer: string,
+  ): Grant | Promise<Grant> {
+    const grant = ({ subject, expiresAt }: JwtIdentity) => {
+      const look = () => {
+        const principal = this.principals.findSubject(subject);
+        return principal && { principal, expiresAt };
+      };
+      return this.grant(look, 'unknown-subject', peer);
+    };
+    const known = jwt.recall(digest);
+    if (known) return grant(known);
+    return jwt.verify(token, digest).then(grant, (error: unknown) => {
+      throw error instanceof JwtRefused ? this.failed(error.reason, peer) : error;
+    });
   }
 
   private byCertificate(call: CallerCredentials): Grant {

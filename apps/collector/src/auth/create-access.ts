@@ -4,6 +4,7 @@ import type { CollectorConfig } from '../collector-config';
 import type { EventService } from '../grpc/event-service';
 import { authMetrics } from './auth-metrics';
 import { CallAccess } from './call-access';
+import { createJwtVerifier } from './create-jwt-verifier';
 import { GrantWatch } from './grant-watch';
 import { isLoopback } from './loopback';
 import { PrincipalDirectory } from './principal-directory';
@@ -38,6 +39,7 @@ export function createAccess(
     }
     return { calls: undefined, components: () => [] };
   }
+  const jwt = createJwtVerifier(config, { clock, logger });
   const principals = new PrincipalDirectory();
   let onChange = () => undefined as void;
   const file = new WatchedFiles<readonly PrincipalEntry[]>({
@@ -57,10 +59,10 @@ export function createAccess(
   });
   principals.replace(file.current);
   return {
-    calls: new CallAccess(principals, clock, authMetrics(metrics, logger, clock)),
+    calls: new CallAccess(principals, clock, authMetrics(metrics, logger, clock), jwt?.verifier),
     components: (service) => {
       onChange = () => service.drainUngranted();
-      return [file, new GrantWatch(service, clock)];
+      return [file, ...(jwt?.components ?? []), new GrantWatch(service, clock)];
     },
   };
 }

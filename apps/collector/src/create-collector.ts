@@ -42,7 +42,7 @@ export async function createCollector(
   const random = systemRandom;
   const metrics = createMetrics();
   const observer = intakeMetrics(metrics, logger);
-  const access = createAccess(config, { metrics, logger, clock });
+  const access = await createAccess(config, { metrics, logger, clock });
   const queue = await createQueue(config, {
     clock,
     random,

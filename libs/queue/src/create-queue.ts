@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { PipelineError, type Clock, type ConfigOf, type Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import type { Queue } from './queue';
+import type { QuotaBuckets } from './quota-buckets';
 import type { QueueObserver } from './queue-observer';
 import type { queueConfigFields } from './queue-config';
 import { parseQueueUrl, type QueueLocation } from './queue-location';
@@ -63,6 +64,27 @@ export async function createQueue(
     await refuseUnknownQueue(location, queueName, commandTimeoutMs, dependencies.logger);
   }
   return openRedisQueue({ ...options, location, commandTimeoutMs }, dependencies);
+}
+
+/** How long a bucket may take to answer, ms: less than a call of the queue, since senders wait for it. */
+const QUOTA_ANSWER_MS = 1_000;
+
+/**
+ * The quotas that go with the queue that the configuration names: on its Redis, shared by all who use it;
+ * with the embedded engine those of this process alone. Nothing is connected before it is used.
+ */
+export async function createQuotaBuckets(
+  config: QueueConfig,
+  { clock, logger }: Pick<QueueDependencies, 'clock' | 'logger'>,
+): Promise<QuotaBuckets> {
+  const location = queueLocation(config);
+  if (location.engine === 'embedded') {
+    const { LocalQuotaBuckets } = await import('./local-quota-buckets');
+    return new LocalQuotaBuckets(clock);
+  }
+  const { RedisQuotaBuckets } = await import('./redis/redis-quota-buckets');
+  const commandTimeoutMs = Math.min(config.redisCommandTimeoutMs, QUOTA_ANSWER_MS);
+  return new RedisQuotaBuckets({ location, name: config.queueName, commandTimeoutMs }, logger);
 }
 
 /** @throws PipelineError CONFIG_INVALID; a configuration that was loaded has been checked for it. */

@@ -157,6 +157,13 @@ export const METRICS = {
     help: 'Calls that were not let in and streams that were ended for who makes them, by reason.',
     labels: ['reason'],
   },
+  quotaRefused: {
+    name: 'pipeline_quota_refused_total',
+    type: 'counter',
+    from: 'process',
+    help: 'Calls and streams refused since their principal has sent as much as its quota allows.',
+    labels: ['principal'],
+  },
   loadShedding: {
     name: 'pipeline_load_shedding',
     type: 'gauge',

@@ -13,10 +13,10 @@ afterEach(() => scratch.clean());
 
 const WARNING = 'whoever reaches the gRPC port may send events';
 
-function warningsAt(host: string, more: Record<string, string> = {}): readonly string[] {
+async function warningsAt(host: string, more: Record<string, string> = {}) {
   const logs = createLogSink();
   const config = loadConfig(collectorConfig, { COLLECTOR_HOST: host, ...more });
-  createAccess(config, {
+  await createAccess(config, {
     metrics: createMetrics(),
     logger: logs.logger,
     clock: new SimulatedClock(),
@@ -27,18 +27,18 @@ function warningsAt(host: string, more: Record<string, string> = {}): readonly s
 describe('a collector that asks nobody for a token', () => {
   it.each(['127.0.0.1', '127.1.2.3', '::1', 'localhost', 'LOCALHOST'])(
     'says nothing about it on %s, which only this machine reaches',
-    (host) => expect(warningsAt(host)).toEqual([]),
+    async (host) => expect(await warningsAt(host)).toEqual([]),
   );
 
   it.each(['0.0.0.0', '::', '192.0.2.1', '2001:db8::1', 'collector.example', '127.example'])(
     'warns at its start that whoever reaches %s may send events',
-    (host) => expect(warningsAt(host)).toEqual([expect.stringContaining(WARNING)]),
+    async (host) => expect(await warningsAt(host)).toEqual([expect.stringContaining(WARNING)]),
   );
 
   it('does not warn where there is a file of principals', async () => {
     const file = join(await scratch.folder(), 'principals.json');
     writeFileSync(file, '{"principals":[]}');
-    expect(warningsAt('0.0.0.0', { AUTH_PRINCIPALS_FILE: file })).toEqual([]);
+    expect(await warningsAt('0.0.0.0', { AUTH_PRINCIPALS_FILE: file })).toEqual([]);
   });
 
   it.each(['127.0.0.1', '0.0.0.0'])('does not start on %s where AUTH_REQUIRED is true', (host) => {

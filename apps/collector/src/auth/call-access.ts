@@ -7,6 +7,7 @@ import { certificateNames } from './certificate-names';
 import { Grant } from './grant';
 import { isJwt, JwtRefused, type JwtIdentity, type JwtVerifier } from './jwt-verifier';
 import type { PrincipalDirectory } from './principal-directory';
+import type { Quotas } from './quotas';
 import { digestOfToken } from './token-index';
 
 /** What is looked at of a call. */
@@ -22,6 +23,7 @@ export class CallAccess {
     private readonly principals: PrincipalDirectory,
     private readonly clock: Clock,
     private readonly onFailed: AuthFailed,
+    private readonly quotas: Quotas,
     /** Undefined: no JWT is taken. */
     private readonly jwt?: JwtVerifier,
   ) {}
@@ -86,7 +88,7 @@ export class CallAccess {
     if (found.expiresAt !== undefined && found.expiresAt <= this.clock.now()) {
       throw this.failed('expired', found.principal.name);
     }
-    return new Grant(found, look, this.principals, this.clock, this.onFailed);
+    return new Grant(found, look, this.principals, this.clock, this.onFailed, this.quotas);
   }
 
   private failed(reason: AuthFailureReason, who: string) {

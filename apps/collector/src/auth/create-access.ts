@@ -1,8 +1,10 @@
+import { createQuotaBuckets } from '@event-pipeline/queue/create';
 import { WatchedFiles, type Clock, type Component } from '@event-pipeline/runtime';
 import type { Logger, Metrics } from '@event-pipeline/telemetry';
+import { Quotas } from './quotas';
 import type { CollectorConfig } from '../collector-config';
 import type { EventService } from '../grpc/event-service';
-import { authMetrics } from './auth-metrics';
+import { authMetrics, quotaMetrics } from './auth-metrics';
 import { CallAccess } from './call-access';
 import { createJwtVerifier } from './create-jwt-verifier';
 import { GrantWatch } from './grant-watch';
@@ -26,10 +28,10 @@ const MAX_FILE_BYTES = 16_777_216;
  *
  * @throws PipelineError CONFIG_INVALID for a file of principals that cannot be used
  */
-export function createAccess(
+export async function createAccess(
   config: CollectorConfig,
   { metrics, logger, clock }: { metrics: Metrics; logger: Logger; clock: Clock },
-): Access {
+): Promise<Access> {
   const { authPrincipalsFile: path, host } = config;
   if (path === undefined) {
     if (!isLoopback(host)) {
@@ -58,11 +60,19 @@ export function createAccess(
       logger.warn({ path, problem }, 'the new file of principals is refused: the old ones stay'),
   });
   principals.replace(file.current);
+  const buckets = await createQuotaBuckets(config, { clock, logger });
+  const quotas = new Quotas(buckets, clock, quotaMetrics(metrics, logger, clock));
   return {
-    calls: new CallAccess(principals, clock, authMetrics(metrics, logger, clock), jwt?.verifier),
+    calls: new CallAccess(
+      principals,
+      clock,
+      authMetrics(metrics, logger, clock),
+      quotas,
+      jwt?.verifier,
+    ),
     components: (service) => {
       onChange = () => service.drainUngranted();
-      return [file, ...(jwt?.components ?? []), new GrantWatch(service, clock)];
+      return [file, ...(jwt?.components ?? []), quotas, new GrantWatch(service, clock)];
     },
   };
 }

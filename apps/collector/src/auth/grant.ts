@@ -1,7 +1,10 @@
-import type { Clock, PipelineError } from '@event-pipeline/runtime';
+import type { Clock, FlowBudget, PipelineError } from '@event-pipeline/runtime';
 import type { EventOrigin } from '../ingest/event-origin';
 import type { Caller } from '../ingest/caller';
 import { authError, type AuthFailed, type AuthFailureReason } from './auth-failure';
+import { QuotaFlow } from './quota-flow';
+import type { QuotaShare } from './quota-share';
+import type { Quotas } from './quotas';
 import type { Principal, PrincipalDirectory } from './principal-directory';
 
 /** Who a credential stands for, and until when: Unix ms; undefined: for ever. */
@@ -12,6 +15,7 @@ export interface Standing {
 
 /** What a call that was let in may do, and for how long. */
 export class Grant implements Caller {
+  readonly quota: QuotaShare | undefined;
   private generation: number;
 
   constructor(
@@ -21,12 +25,19 @@ export class Grant implements Caller {
     private readonly principals: Pick<PrincipalDirectory, 'generation'>,
     private readonly clock: Clock,
     private readonly onFailed: AuthFailed,
+    private readonly quotas: Quotas,
   ) {
     this.generation = principals.generation;
+    this.quota = quotas.shareOf(standing.principal);
   }
 
   get origin(): EventOrigin {
     return this.standing.principal.origin;
+  }
+
+  /** The budget of a stream, held to the quota as well. */
+  budget(inner: FlowBudget): FlowBudget {
+    return this.quota === undefined ? inner : new QuotaFlow(inner, this.quota);
   }
 
   /** Why it holds no longer, counted; undefined while it does. Costs next to nothing. */
@@ -38,6 +49,7 @@ export class Grant implements Caller {
       // What is stored with the events of a stream does not change in its middle.
       if (found?.principal !== principal) return this.ended('revoked');
       this.standing = found;
+      this.quotas.shareOf(principal);
     }
     const { expiresAt } = this.standing;
     if (expiresAt !== undefined && expiresAt <= this.clock.now()) return this.ended('expired');

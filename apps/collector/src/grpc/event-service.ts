@@ -121,7 +121,7 @@ export class EventService {
     }
     const begin = this.parts.clock.monotonic();
     const take = (grant?: Grant) => {
-      const parts = { ...this.parts, flow: this.parts.newStreamFlow(), origin: grant?.origin };
+      const parts = { ...this.parts, flow: this.flowOf(grant), origin: grant?.origin };
       const stream = new EventStream(call, callback, parts, (closed, isAcknowledged) => {
         if (isAcknowledged) this.acknowledged(begin);
         this.forget(closed);
@@ -140,7 +140,7 @@ export class EventService {
       return;
     }
     const take = (grant?: Grant) => {
-      const parts = { ...this.parts, flow: this.parts.newStreamFlow(), origin: grant?.origin };
+      const parts = { ...this.parts, flow: this.flowOf(grant), origin: grant?.origin };
       const stream = new PublishStream(call, parts, (closed) => this.forget(closed));
       this.note(stream, call.getPeer(), grant);
       this.publishStreams.add(stream);
@@ -149,6 +149,11 @@ export class EventService {
     };
     this.admit(call, take, (error) => call.emit('error', toServiceError(error)));
   };
+
+  private flowOf(grant: Grant | undefined): FlowBudget {
+    const flow = this.parts.newStreamFlow();
+    return grant === undefined ? flow : grant.budget(flow);
+  }
 
   /** Lets a call in, at once where it can; or refuses it, which is counted. */
   private admit(

@@ -10,6 +10,9 @@ import type { QueueingParts } from './enqueue-part';
 import type { EventOrigin } from './event-origin';
 import { isUuid } from './event-validator';
 
+/** How long a unary call waits for the quota of its caller, ms: for the next slice, not for the next second. */
+const QUOTA_PATIENCE_MS = 100;
+
 /** The batch of one PublishEventsRequest, not yet admitted. */
 export interface IncomingBatch extends BatchFrame {
   /** What it weighs as long as the stored texts of its events are not known, in bytes. */
@@ -36,12 +39,21 @@ export class BatchIntake {
    *
    * @param request the request as it came
    * @param caller undefined: anybody
-   * @throws PipelineError INVALID_ARGUMENT, BATCH_ID_REUSED, TOO_LARGE, OVERLOADED, QUEUE_FULL,
-   *   QUEUE_UNAVAILABLE
+   * @throws PipelineError INVALID_ARGUMENT, BATCH_ID_REUSED, TOO_LARGE, OVERLOADED, QUOTA_EXCEEDED,
+   *   QUEUE_FULL, QUEUE_UNAVAILABLE
    */
   async publish(request: Uint8Array, caller?: Caller): Promise<PublishEventsResponse> {
     const batch = this.read(request, caller?.origin);
-    return this.queue(batch, this.admitNow(batch));
+    const admission = this.admitNow(batch);
+    if (caller?.quota !== undefined) {
+      try {
+        await caller.quota.take(batch.count, request.length, QUOTA_PATIENCE_MS);
+      } catch (error) {
+        admission.release();
+        throw error;
+      }
+    }
+    return this.queue(batch, admission);
   }
 
   /** @throws PipelineError INVALID_ARGUMENT, TOO_LARGE */

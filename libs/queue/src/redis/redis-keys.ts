@@ -34,6 +34,11 @@ export function partitionsKey(queueName: string): string {
   return `{${queueName}}:partitions`;
 }
 
+/** hash: what is in the buckets of a principal's quota, and when that was; in the slot of partition 0. */
+export function quotaKey(queueName: string, principal: string): string {
+  return `{${queueName}}:quota:${principal}`;
+}
+
 /**
  * The keys of one partition. Partition 0 uses the queue's plain name, so that `LLEN event_queue`
  * is its backlog.

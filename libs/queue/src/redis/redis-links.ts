@@ -52,3 +52,13 @@ export function openRedisLinks(
     },
   };
 }
+
+/** A connection for quotas; its outages are those of the commands, so they are not told again. */
+export function openQuotaLink(
+  location: RedisLocation,
+  options: RedisLinkOptions,
+  logger: Logger,
+): RedisLink {
+  if (location.kind === 'cluster') return new ClusterLink(location, options, logger);
+  return new RedisConnection(location, options);
+}

@@ -19,6 +19,7 @@ import release from './scripts/release.lua';
 import remembers from './scripts/remembers.lua';
 import settle from './scripts/settle.lua';
 import stats from './scripts/stats.lua';
+import takeQuota from './scripts/take-quota.lua';
 
 /** A Lua script as it is sent: its text, and the digest by which Redis knows it again. */
 export interface RedisScript {
@@ -53,6 +54,7 @@ export const redisScripts = {
   purge: script('purge', DRAIN, deadLetterEntries, purge),
   stats: script('stats', READ, stats),
   remembers: script('remembers', READ, remembers),
+  takeQuota: script('take-quota', '', takeQuota),
   partitioning: script('partitioning', READ, partitioning),
   proposePartitions: script('propose-partitions', DRAIN, proposePartitions),
   partitionGate: script('partition-gate', DRAIN, partitionGate),

@@ -17,7 +17,7 @@ interface Scene {
 }
 
 let redis: RedisServer;
-let opened: QuotaBuckets[] = [];
+const opened: QuotaBuckets[] = [];
 beforeAll(async () => {
   redis = await startRedisServer();
 });

@@ -43,7 +43,7 @@ export async function createAccess(
   }
   const jwt = createJwtVerifier(config, { clock, logger });
   const principals = new PrincipalDirectory();
-  let onChange = () => undefined as void;
+  let onChange: () => void = () => undefined;
   const file = new WatchedFiles<readonly PrincipalEntry[]>({
     name: 'principals',
     files: [{ variable: 'AUTH_PRINCIPALS_FILE', path }],

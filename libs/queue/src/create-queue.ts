@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { PipelineError, type Clock, type ConfigOf, type Random } from '@event-pipeline/runtime';
 import type { Logger } from '@event-pipeline/telemetry';
 import type { Queue } from './queue';
+import { LocalQuotaBuckets } from './local-quota-buckets';
 import type { QuotaBuckets } from './quota-buckets';
 import type { QueueObserver } from './queue-observer';
 import type { queueConfigFields } from './queue-config';
@@ -79,7 +80,6 @@ export async function createQuotaBuckets(
 ): Promise<QuotaBuckets> {
   const location = queueLocation(config);
   if (location.engine === 'embedded') {
-    const { LocalQuotaBuckets } = await import('./local-quota-buckets');
     return new LocalQuotaBuckets(clock);
   }
   const { RedisQuotaBuckets } = await import('./redis/redis-quota-buckets');

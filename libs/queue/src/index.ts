@@ -3,6 +3,7 @@ export * from './dead-letters';
 export * from './packed-events';
 export * from './partition-of';
 export * from './partitioning';
+export * from './local-quota-buckets';
 export * from './quota-buckets';
 export * from './queue';
 export * from './queue-component';

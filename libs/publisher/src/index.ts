@@ -1,11 +1,11 @@
-export {
-  Publisher,
-  type CloseOptions,
-  type PublishOptions,
-  type PublisherStats,
-  type Receipt,
-  type WaitOptions,
-} from './publisher';
+export { Publisher } from './publisher';
+export type {
+  CloseOptions,
+  PublishOptions,
+  PublisherStats,
+  Receipt,
+  WaitOptions,
+} from './publisher-calls';
 export type { PublisherOptions } from './publisher-options';
 export type { PublishMethod } from './publish-method';
 export type { PublishableEvent } from './publishable-event';

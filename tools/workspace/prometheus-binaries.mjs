@@ -10,7 +10,7 @@ const PROGRAMS = ['prometheus', 'promtool'];
  * Finds the Prometheus that tests start for themselves: in the folder PROMETHEUS_BIN or on PATH, else
  * installed with apt-get where that is possible. Resolves to whether there is one; where there is none
  * it has said what to do. The tests look in the same places
- * (apps/pipeline-e2e/src/harness/prometheus-server.ts).
+ * (apps/pipeline-e2e/src/harness/promtool.ts, tools/monitoring/promtool.ts).
  */
 export async function ensurePrometheus() {
   const folder = process.env['PROMETHEUS_BIN'];

@@ -35,3 +35,8 @@ export function unknownMetrics(expression: string, recorded: readonly string[]):
   const known = new Set([...EXPORTED, ...OTHERS, ...recorded]);
   return namedMetrics(expression).filter((name) => !known.has(name));
 }
+
+/** Every metric of the project. */
+export function exportedMetrics(): string[] {
+  return metrics.map(({ name }) => name);
+}

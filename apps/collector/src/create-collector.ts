@@ -70,7 +70,10 @@ export async function createCollector(
   const checkLoad = () => gate.check();
   const { patienceMs } = config;
   const batchers = new PartitionBatchers(queue, { patienceMs }, clock, random, {
-    enqueued: (_, seconds) => metrics.enqueueSeconds.observe(seconds),
+    enqueued: (events, seconds) => {
+      metrics.enqueueEvents.observe(events);
+      metrics.enqueueSeconds.observe(seconds);
+    },
   });
   const ingestor = new EventIngestor(config, clock);
   const queueing = { ingestor, queue, batchers, random, clock, patienceMs };

@@ -18,6 +18,7 @@ import { createStore, type StoreDependencies } from '@event-pipeline/store/creat
 import {
   createHttpServer,
   createMetrics,
+  LoopDelayDuty,
   type Logger,
   type Metrics,
 } from '@event-pipeline/telemetry';
@@ -78,6 +79,11 @@ export async function createWorker(
     },
     handlerTimeoutMs: config.handlerTimeoutMs,
   });
+  metrics.beforeScrape(() => {
+    const { events, bytes } = consumer.inFlight();
+    metrics.inFlightEvents.set(events);
+    metrics.inFlightBytes.set(bytes);
+  });
   const http = createHttpServer({
     name: 'http-server',
     host: config.httpHost,
@@ -92,6 +98,7 @@ export async function createWorker(
   // Stopped in reverse: the consumer drains while the queue and the store still work.
   return [
     http,
+    new LoopDelayDuty(clock, (seconds) => metrics.loopDelaySeconds.observe(seconds)),
     queueComponent(queue),
     ...(store === undefined ? [] : storeParts(store, config, { clock, random, logger }, metrics)),
     announced(consumer, config, handlers.keys(), byDefault, logger),

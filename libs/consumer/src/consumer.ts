@@ -195,6 +195,11 @@ export class Consumer<E> implements Component {
     return this.sinkOutage.reason;
   }
 
+  /** Events in leases that are not settled yet, and their bytes. Costs a look at each event. */
+  inFlight(): { readonly events: number; readonly bytes: number } {
+    return this.work.inFlight();
+  }
+
   private async checkSink(): Promise<void> {
     const { sink, clock, random } = this.options;
     if (sink?.check === undefined) return;

@@ -41,7 +41,7 @@ const LAST_STORE_MS = FINAL_SETTLE_MS / 2;
 
 /** Takes leases from their receipt to their end: extended, handled, stored, settled, reported. */
 export class LeaseWork<E> {
-  private readonly held = new Set<LeaseExtender>();
+  private readonly held = new Map<LeaseExtender, Lease>();
   private readonly settler: LeaseSettler;
   private readonly sink: LeaseSink<E> | undefined;
 
@@ -57,6 +57,15 @@ export class LeaseWork<E> {
     return this.held.size;
   }
 
+  inFlight(): { readonly events: number; readonly bytes: number } {
+    let [events, bytes] = [0, 0];
+    for (const { size, deliveries } of this.held.values()) {
+      events += size;
+      for (const { body } of deliveries) bytes += Buffer.byteLength(body);
+    }
+    return { events, bytes };
+  }
+
   /**
    * @param requestedAt monotonic time from before the lease was asked for
    * @param isolated whether nothing else runs beside it
@@ -67,7 +76,7 @@ export class LeaseWork<E> {
     observer.onLease?.(observed);
     const startedAt = clock.monotonic();
     const extender = new LeaseExtender(queue, clock, lease, leaseMs, requestedAt);
-    this.held.add(extender);
+    this.held.set(extender, lease);
     const { signal } = extender;
     const run = new LeaseRun(this.options, { lease, isolated, stopping: draining, signal });
     try {
@@ -88,7 +97,7 @@ export class LeaseWork<E> {
   }
 
   private giveUp(): void {
-    for (const extender of this.held) extender.abort();
+    for (const extender of this.held.keys()) extender.abort();
   }
 
   /** The outcome as it may be settled: see {@link LeaseSink.store}. */

@@ -2,6 +2,7 @@ export * from './http-server';
 export type { LogDestination } from './log-output';
 export * from './logger';
 export * from './logging-config';
+export * from './loop-delay';
 export * from './metric-names';
 export * from './metrics';
 export * from './minutely-warning';

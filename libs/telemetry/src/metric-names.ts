@@ -12,7 +12,7 @@ export interface MetricSpec {
   readonly from: 'process' | 'queue';
   readonly help: string;
   readonly labels: readonly string[];
-  /** Upper bounds; histograms only. */
+  /** Upper bounds; histograms only, which have no labels. */
   readonly buckets?: readonly number[];
 }
 
@@ -112,14 +112,14 @@ export const METRICS = {
     name: 'pipeline_in_flight_events',
     type: 'gauge',
     from: 'process',
-    help: 'Events received and not yet answered.',
+    help: 'Events that a collector has received and not yet answered, or a worker leased and not yet settled.',
     labels: [],
   },
   inFlightBytes: {
     name: 'pipeline_in_flight_bytes',
     type: 'gauge',
     from: 'process',
-    help: 'Bytes of the events received and not yet answered.',
+    help: 'Bytes of these events.',
     labels: [],
   },
   answerBytes: {
@@ -200,6 +200,30 @@ export const METRICS = {
     help: 'Events in one lease.',
     labels: [],
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000],
+  },
+  handlingSeconds: {
+    name: 'pipeline_handling_seconds',
+    type: 'histogram',
+    from: 'process',
+    help: 'Time from the receipt of a lease to the end of its last handler.',
+    labels: [],
+    buckets: LONG_SECONDS,
+  },
+  settleSeconds: {
+    name: 'pipeline_settle_seconds',
+    type: 'histogram',
+    from: 'process',
+    help: 'Time until the queue has made the outcome of a lease durable, repetitions included.',
+    labels: [],
+    buckets: SHORT_SECONDS,
+  },
+  enqueueEvents: {
+    name: 'pipeline_enqueue_events',
+    type: 'histogram',
+    from: 'process',
+    help: 'Events in one enqueue; batches of several producers go together.',
+    labels: [],
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000],
   },
   enqueueSeconds: {
     name: 'pipeline_enqueue_seconds',

@@ -18,4 +18,5 @@ export * from './run-program';
 export * from './stream-flow';
 export * from './thrown-value';
 export { tolerateRejections } from './tolerated-rejections';
+export * from './watched-files';
 export * from './wrapped-text';

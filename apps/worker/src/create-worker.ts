@@ -12,12 +12,14 @@ import {
 } from '@event-pipeline/consumer';
 import { queueComponent, sampleQueue, type Queue } from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
-import { systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
+import { systemClock, systemRandom, tlsFilesOf, type Component } from '@event-pipeline/runtime';
 import { createRetentionDuty, storeComponent, type EventStore } from '@event-pipeline/store';
 import { createStore, type StoreDependencies } from '@event-pipeline/store/create';
 import {
+  Certificates,
   createHttpServer,
   createMetrics,
+  httpTlsVariables,
   type Logger,
   type Metrics,
 } from '@event-pipeline/telemetry';
@@ -49,6 +51,8 @@ export async function createWorker(
   ]);
 
   const metrics = createMetrics();
+  const files = tlsFilesOf(httpTlsVariables(config));
+  const certificates = files && new Certificates({ server: 'http', files, clock, logger, metrics });
   const queue = await createQueue(config, {
     clock,
     random,
@@ -87,10 +91,12 @@ export async function createWorker(
     readiness: () => readiness(queue, store, consumer),
     metrics,
     logger,
+    ...(certificates && { certificates }),
   });
 
   // Stopped in reverse: the consumer drains while the queue and the store still work.
   return [
+    ...(certificates ? [certificates] : []),
     http,
     queueComponent(queue),
     ...(store === undefined ? [] : storeParts(store, config, { clock, random, logger }, metrics)),

@@ -7,11 +7,15 @@ import {
   StreamFlow,
   systemClock,
   systemRandom,
+  tlsFilesOf,
   type Component,
+  type TlsFiles,
 } from '@event-pipeline/runtime';
 import {
+  Certificates,
   createHttpServer,
   createMetrics,
+  httpTlsVariables,
   type Logger,
   type Readiness,
 } from '@event-pipeline/telemetry';
@@ -19,6 +23,7 @@ import type { CollectorConfig } from './collector-config';
 import { EventService } from './grpc/event-service';
 import { GrpcServer } from './grpc/grpc-server';
 import { StuckStreamWatch } from './grpc/stuck-stream-watch';
+import { grpcTlsVariables } from './grpc/tls-config';
 import { BatchIntake } from './ingest/batch-intake';
 import { EventIngestor } from './ingest/event-ingestor';
 import { PartitionBatchers } from './ingest/partition-batchers';
@@ -41,6 +46,10 @@ export async function createCollector(
   const random = systemRandom;
   const metrics = createMetrics();
   const observer = intakeMetrics(metrics, logger);
+  const certificatesOf = (server: string, files: TlsFiles | undefined) =>
+    files && new Certificates({ server, files, clock, logger, metrics });
+  const grpcCertificates = certificatesOf('grpc', tlsFilesOf(grpcTlsVariables(config)));
+  const httpCertificates = certificatesOf('http', tlsFilesOf(httpTlsVariables(config)));
   const queue = await createQueue(config, {
     clock,
     random,
@@ -90,7 +99,8 @@ export async function createCollector(
   });
   const limitHit = limitMetrics(metrics, logger, clock);
   const connections = new ConnectionLimits(config, service, clock, random, limitHit);
-  const server = new GrpcServer(config, service, clock, logger, connections);
+  const transport = { limits: connections, certificates: grpcCertificates };
+  const server = new GrpcServer(config, service, clock, logger, transport);
   const setServing = (available: boolean) => server.setServing(available);
   const probe = new QueueProbe(queue, clock, setServing, config.queueStrict);
   const stuck = new StuckStreamWatch(service, clock, logger);
@@ -113,10 +123,12 @@ export async function createCollector(
     readiness: () => Promise.resolve(readiness(service, probe, gate)),
     metrics,
     logger,
+    ...(httpCertificates && { certificates: httpCertificates }),
   });
 
   // Stopped in reverse: the server drains while batchers and queue still work.
   return [
+    ...(httpCertificates ? [httpCertificates] : []),
     http,
     queueComponent(queue),
     partitions,
@@ -125,6 +137,7 @@ export async function createCollector(
     stuck,
     probe,
     connections,
+    ...(grpcCertificates ? [grpcCertificates] : []),
     server,
   ];
 }

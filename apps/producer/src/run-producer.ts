@@ -8,6 +8,7 @@ import {
   systemRandom,
   type ProgramHost,
 } from '@event-pipeline/runtime';
+import { collectorTransport, type CollectorTransport } from './collector-transport';
 import type { EventSource } from './event-source';
 import { openEvents } from './open-events';
 import { helpText } from './option-table';
@@ -39,13 +40,14 @@ export async function runProducer(host: ProgramHost, streams: ProducerStreams): 
 async function command(host: ProgramHost, streams: ProducerStreams): Promise<number> {
   const signals = new SignalWatch(host, 'producer');
   try {
-    const { collectorAddress } = loadConfig(producerConfig, host.env);
-    const options = parseOptions(host.args, collectorAddress);
+    const config = loadConfig(producerConfig, host.env);
+    const options = parseOptions(host.args, config.collectorAddress);
     if (options === 'help') {
       await host.write('stdout', helpText(host.command));
       return EXIT.ok;
     }
-    return await sendEvents(options, host, streams, signals);
+    const transport = collectorTransport(config, host.clock);
+    return await sendEvents(options, transport, host, streams, signals);
   } catch (error) {
     if (!(error instanceof PipelineError) || error.code !== 'CONFIG_INVALID') throw error;
     const problems = messageOf(error).split('\n');
@@ -57,6 +59,7 @@ async function command(host: ProgramHost, streams: ProducerStreams): Promise<num
 
 async function sendEvents(
   options: ProducerOptions,
+  transport: CollectorTransport,
   host: ProgramHost,
   { stdin, stderr }: ProducerStreams,
   signals: SignalWatch,
@@ -88,6 +91,7 @@ async function sendEvents(
       clock,
       random: systemRandom,
       tally,
+      transport,
       notice: (text) => progress.notice(`producer: ${text}`),
       onConnected: async () => {
         if (!options.json) await host.write('stdout', openingLine(options, source));

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@event-pipeline/runtime';
+import type { CollectorTransport } from './collector-transport';
 import type { EventFeed } from './event-feed';
 import type { Tally } from './tally';
 
@@ -6,6 +7,7 @@ import type { Tally } from './tally';
 export interface SenderDeps {
   /** Where the collector listens. */
   readonly collector: string;
+  readonly transport: CollectorTransport;
   readonly connections: number;
   /** Events in one batch. */
   readonly batchSize: number;

@@ -12,13 +12,15 @@ import {
 } from '@event-pipeline/consumer';
 import { queueComponent, sampleQueue, type Queue } from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
-import { systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
+import { systemClock, systemRandom, tlsFilesOf, type Component } from '@event-pipeline/runtime';
 import { createRetentionDuty, storeComponent, type EventStore } from '@event-pipeline/store';
 import { createStore, type StoreDependencies } from '@event-pipeline/store/create';
 import {
+  Certificates,
   createHttpServer,
   createMetrics,
   LoopDelayDuty,
+  httpTlsVariables,
   type Logger,
   type Metrics,
 } from '@event-pipeline/telemetry';
@@ -50,6 +52,8 @@ export async function createWorker(
   ]);
 
   const metrics = createMetrics();
+  const files = tlsFilesOf(httpTlsVariables(config));
+  const certificates = files && new Certificates({ server: 'http', files, clock, logger, metrics });
   const queue = await createQueue(config, {
     clock,
     random,
@@ -93,10 +97,12 @@ export async function createWorker(
     readiness: () => readiness(queue, store, consumer),
     metrics,
     logger,
+    ...(certificates && { certificates }),
   });
 
   // Stopped in reverse: the consumer drains while the queue and the store still work.
   return [
+    ...(certificates ? [certificates] : []),
     http,
     new LoopDelayDuty(clock, (seconds) => metrics.loopDelaySeconds.observe(seconds)),
     queueComponent(queue),

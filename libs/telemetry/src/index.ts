@@ -1,4 +1,6 @@
+export * from './certificates';
 export * from './http-server';
+export * from './http-tls-config';
 export type { LogDestination } from './log-output';
 export * from './logger';
 export * from './logging-config';

@@ -150,6 +150,27 @@ export const METRICS = {
     help: 'Connections and calls that a limit of the gRPC port ended, by limit.',
     labels: ['limit'],
   },
+  certificateReloads: {
+    name: 'pipeline_certificate_reloads_total',
+    type: 'counter',
+    from: 'process',
+    help: 'How often the certificates of a port have changed, by server (grpc, http) and result: taken, refused.',
+    labels: ['server', 'result'],
+  },
+  certificateExpiry: {
+    name: 'pipeline_certificate_expiry_timestamp_seconds',
+    type: 'gauge',
+    from: 'process',
+    help: 'When the certificate that a port shows expires, in seconds since 1970.',
+    labels: ['server'],
+  },
+  tlsHandshakeFailures: {
+    name: 'pipeline_tls_handshake_failures_total',
+    type: 'counter',
+    from: 'process',
+    help: 'TLS handshakes that came to nothing: no TLS, a version too old, no certificate that is trusted.',
+    labels: ['server'],
+  },
   loadShedding: {
     name: 'pipeline_load_shedding',
     type: 'gauge',

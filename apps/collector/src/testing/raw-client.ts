@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import {
   Client,
   credentials,
+  type ChannelCredentials,
   type ClientDuplexStream,
   type ClientWritableStream,
   type ServiceError,
@@ -36,8 +37,8 @@ const identity = (bytes: Buffer): Buffer => bytes;
 export class RawClient {
   private readonly client: Client;
 
-  constructor(address: string) {
-    this.client = new Client(address, credentials.createInsecure(), {
+  constructor(address: string, by: ChannelCredentials = credentials.createInsecure()) {
+    this.client = new Client(address, by, {
       'grpc.use_local_subchannel_pool': 1,
     });
   }

@@ -130,6 +130,8 @@ beforeAll(async () => {
   await shown('events were put off', 'pipeline_events_deferred_total');
   await shown('calls have no end', 'pipeline_handler_abandoned_calls');
   await shown('ids are used twice', 'pipeline_store_conflicts_total');
+  // Where Redis stood still as the first one was settled, no worker has counted it.
+  await publish([event('hangs')]);
   await shown('dead letters are counted', 'pipeline_events_dead_total');
   await runQueueCli(engine.variables, 'dead purge --yes', scratch);
   await shown('dead letters are purged', 'rate(pipeline_queue_purged_total[10s])');

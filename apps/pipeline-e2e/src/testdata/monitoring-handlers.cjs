@@ -1,6 +1,8 @@
 /** Handlers for WORKER_HANDLERS that give every metric of a worker something to show. */
 const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+let hasBlocked = false;
+
 module.exports = {
   /** Long enough that leases are in hand when somebody looks. */
   '*': { batch: () => rest(60) },
@@ -16,6 +18,12 @@ module.exports = {
     handle: () => {
       throw new Error('planted by the test');
     },
+  },
+  /** Lets the process stand still for far longer than a lease of the test, once. */
+  blocks: () => {
+    if (hasBlocked) return;
+    hasBlocked = true;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 4_000);
   },
   /** Never ends. */
   hangs: { handle: () => new Promise(() => undefined), timeoutMs: 300, retry: { maxAttempts: 1 } },

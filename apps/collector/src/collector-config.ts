@@ -9,7 +9,7 @@ import {
   type ConfigOf,
 } from '@event-pipeline/runtime';
 import { MAX_PARTITIONS, queueConfigFields } from '@event-pipeline/queue';
-import { loggingConfigFields } from '@event-pipeline/telemetry';
+import { loggingConfigFields, tracingConfigFields } from '@event-pipeline/telemetry';
 import { limitConfigFields } from './limits/limits-config';
 
 const MIB = 1_048_576;
@@ -126,6 +126,7 @@ export const collectorConfig = defineConfig(
       unit: 'bytes',
     }),
     ...loggingConfigFields,
+    ...tracingConfigFields,
   },
   {
     check: ({ port: grpc, httpPort, maxDataBytes, maxRequestBytes, maxUnfinishedBytes }) => [

@@ -12,6 +12,7 @@ import {
 import {
   createHttpServer,
   createMetrics,
+  createTracing,
   type Logger,
   type Readiness,
 } from '@event-pipeline/telemetry';
@@ -23,6 +24,7 @@ import { BatchIntake } from './ingest/batch-intake';
 import { EventIngestor } from './ingest/event-ingestor';
 import { PartitionBatchers } from './ingest/partition-batchers';
 import { intakeMetrics, limitMetrics, loadMetrics } from './collector-metrics';
+import { CallTracing } from './tracing/call-tracing';
 import { ConnectionLimits } from './limits/connection-limits';
 import { LoadGate } from './load/load-gate';
 import { ProcessLoad, processLimits } from './load/process-load';
@@ -40,6 +42,8 @@ export async function createCollector(
   const clock = systemClock;
   const random = systemRandom;
   const metrics = createMetrics();
+  const tracing = await createTracing(config, { name: 'collector', clock, logger });
+  const calls = tracing && new CallTracing(tracing, clock);
   const observer = intakeMetrics(metrics, logger);
   const queue = await createQueue(config, {
     clock,
@@ -82,7 +86,8 @@ export async function createCollector(
     checkLoad,
     observer,
     clock,
-    batches: new BatchIntake(queueing, flow, observer, config.maxRequestEvents, checkLoad),
+    tracing: calls,
+    batches: new BatchIntake(queueing, flow, observer, config.maxRequestEvents, checkLoad, calls),
     onInternalError: (error) => logger.error({ err: error }, 'a call failed: internal error'),
   });
   const limitHit = limitMetrics(metrics, logger, clock);
@@ -115,6 +120,7 @@ export async function createCollector(
   // Stopped in reverse: the server drains while batchers and queue still work.
   return [
     http,
+    ...(tracing ? [tracing] : []),
     queueComponent(queue),
     partitions,
     batchers,

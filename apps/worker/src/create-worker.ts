@@ -18,6 +18,7 @@ import { createStore, type StoreDependencies } from '@event-pipeline/store/creat
 import {
   createHttpServer,
   createMetrics,
+  createTracing,
   type Logger,
   type Metrics,
 } from '@event-pipeline/telemetry';
@@ -25,6 +26,7 @@ import { createEventStoreSink } from './event-store-sink';
 import { createDefaultHandler, type DefaultHandler } from './handlers/default-handler';
 import { loadHandlers } from './handlers/load-handlers';
 import { withSimulatedWork } from './handlers/simulated-work';
+import { leaseTracing } from './lease-tracing';
 import type { WorkerConfig } from './worker-config';
 import { workerMetrics } from './worker-metrics';
 
@@ -49,6 +51,7 @@ export async function createWorker(
   ]);
 
   const metrics = createMetrics();
+  const tracing = await createTracing(config, { name: 'worker', clock, logger });
   const queue = await createQueue(config, {
     clock,
     random,
@@ -65,6 +68,7 @@ export async function createWorker(
     random,
     logger,
     observer: workerMetrics(metrics, clock),
+    ...(tracing && { traceLease: leaseTracing(tracing) }),
     ...(store !== undefined && { sink: createEventStoreSink({ store, metrics, clock, logger }) }),
     concurrency: config.concurrency,
     batchSize: config.batchSize,
@@ -92,6 +96,7 @@ export async function createWorker(
   // Stopped in reverse: the consumer drains while the queue and the store still work.
   return [
     http,
+    ...(tracing ? [tracing] : []),
     queueComponent(queue),
     ...(store === undefined ? [] : storeParts(store, config, { clock, random, logger }, metrics)),
     announced(consumer, config, handlers.keys(), byDefault, logger),

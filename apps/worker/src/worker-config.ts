@@ -9,7 +9,7 @@ import {
 } from '@event-pipeline/runtime';
 import { DEFAULT_RETRY_POLICY, MAX_BATCH_EVENTS, queueConfigFields } from '@event-pipeline/queue';
 import { storeConfigFields } from '@event-pipeline/store';
-import { loggingConfigFields } from '@event-pipeline/telemetry';
+import { loggingConfigFields, tracingConfigFields } from '@event-pipeline/telemetry';
 
 const MIB = 1_048_576;
 const HOUR_MS = 3_600_000;
@@ -89,6 +89,7 @@ export const workerConfig = defineConfig({
   ...queueConfigFields,
   ...storeConfigFields,
   ...loggingConfigFields,
+  ...tracingConfigFields,
 });
 
 export type WorkerConfig = ConfigOf<typeof workerConfig>;

@@ -96,7 +96,8 @@ export class Publisher {
     this.#limits = limits;
     this.#clock = clock;
     this.#refusesWhenFull = options.whenFull === 'refuse';
-    this.#defaults = { now: () => clock.now(), newId: () => random.uuid() };
+    const { traceparent } = options;
+    this.#defaults = { now: () => clock.now(), newId: () => random.uuid(), traceparent };
     this.#window = new SendWindow({
       maxEvents: limits.maxUnacknowledgedEvents,
       maxBytes: limits.maxUnacknowledgedBytes,

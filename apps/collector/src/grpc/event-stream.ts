@@ -6,6 +6,7 @@ import type { EventIngestor, Verdict } from '../ingest/event-ingestor';
 import type { PartitionBatchers } from '../ingest/partition-batchers';
 import type { EventOwner, EventRun } from '../ingest/shared-batch';
 import type { IntakeObserver } from '../intake-observer';
+import type { StreamTrace } from '../tracing/stream-trace';
 import { isInternal, toServiceError } from './status-mapping';
 
 export type RawStreamCall = ServerReadableStream<Buffer, StreamSummary>;
@@ -18,6 +19,8 @@ export interface EventStreamParts {
   readonly observer: IntakeObserver;
   /** Called for errors that are bugs; the client learns only that there was one. */
   readonly onInternalError: (error: PipelineError) => void;
+  /** Where tracing is on. */
+  readonly trace?: StreamTrace | undefined;
 }
 
 /** Rejections that a summary lists in full; the rest is counted. */
@@ -75,6 +78,7 @@ export class EventStream implements EventOwner {
     if (this.answered) return;
     this.outstanding.delete(run);
     this.parts.observer.accepted(run.count);
+    this.parts.trace?.settled(run.count);
     this.finishIfComplete();
   }
 
@@ -96,6 +100,7 @@ export class EventStream implements EventOwner {
         : [earliest[0].firstIndex, earliest[1]];
     const rejections = this.rejections.filter(({ index }) => index < settled);
     this.parts.observer.failed(error.code);
+    this.parts.trace?.end(error.code);
     this.respond(false, () =>
       this.answer(
         toServiceError(error, {
@@ -156,8 +161,9 @@ export class EventStream implements EventOwner {
     const index = this.received;
     let verdict: Verdict;
     try {
-      const { ingestor } = this.parts;
-      verdict = ingestor.judge(bytes, 0, bytes.length, index, ingestor.now());
+      const { ingestor, trace } = this.parts;
+      const traceparent = trace?.take(bytes);
+      verdict = ingestor.judge(bytes, 0, bytes.length, index, ingestor.now(), traceparent);
     } catch (error) {
       // A bug of ours ends this stream, not the collector and every other stream with it.
       this.parts.flow.release(1, cost);
@@ -170,6 +176,7 @@ export class EventStream implements EventOwner {
     if (verdict.rejection) {
       this.parts.flow.release(1, cost);
       this.parts.observer.rejected(verdict.rejection);
+      this.parts.trace?.settled(1);
       this.rejected += 1;
       if (this.rejections.length < LISTED_REJECTIONS) this.rejections.push(verdict.rejection);
     } else {
@@ -202,6 +209,7 @@ export class EventStream implements EventOwner {
   private respond(isAcknowledged: boolean, send: () => void): void {
     this.answered = true;
     this.gone.abort();
+    this.parts.trace?.end();
     try {
       send();
     } catch (error) {
@@ -214,6 +222,7 @@ export class EventStream implements EventOwner {
     if (this.answered) return;
     this.answered = true;
     this.gone.abort();
+    this.parts.trace?.end('CANCELLED');
     this.parts.observer.abandoned(this.pending);
     this.onClosed(this, false);
   }

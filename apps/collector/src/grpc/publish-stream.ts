@@ -4,6 +4,7 @@ import type { PublishEventsResponse, Rejection } from '@event-pipeline/contracts
 import { PipelineError, type Clock, type FlowBudget } from '@event-pipeline/runtime';
 import type { BatchIntake } from '../ingest/batch-intake';
 import type { IntakeObserver } from '../intake-observer';
+import type { TracedSpan } from '@event-pipeline/telemetry';
 import { isInternal, toServiceError } from './status-mapping';
 
 export type RawDuplexCall = ServerDuplexStream<Buffer, PublishEventsResponse>;
@@ -18,6 +19,8 @@ export interface PublishStreamParts {
   readonly observer: IntakeObserver;
   /** Called for errors that are bugs; the client learns only that there was one. */
   readonly onInternalError: (error: PipelineError) => void;
+  /** The traceparent that the stream came with. */
+  readonly caller?: string | undefined;
 }
 
 /**
@@ -46,6 +49,7 @@ interface Slot {
   /** Events that may be on their way into the queue. */
   events: number;
   answerBytes: number;
+  span: TracedSpan | undefined;
   outcome: Outcome | undefined;
 }
 
@@ -151,6 +155,7 @@ export class PublishStream {
       batchId: '',
       events: 0,
       answerBytes: 0,
+      span: undefined,
       outcome: undefined,
     };
     this.unanswered.push(slot);
@@ -161,9 +166,10 @@ export class PublishStream {
   }
 
   private async publish(bytes: Buffer, slot: Slot): Promise<PublishEventsResponse> {
-    const { batches } = this.parts;
-    const batch = batches.read(bytes);
+    const { batches, caller } = this.parts;
+    const batch = batches.read(bytes, 'PublishEventStream', caller);
     slot.batchId = batch.batchId;
+    slot.span = batch.span;
     // Rejects when the stream is over: nobody waits for the batch, and it was not acknowledged.
     const { signal } = this.gone;
     const reserved = batch.count * ANSWER_BYTES_PER_EVENT;
@@ -199,6 +205,7 @@ export class PublishStream {
 
   private settle(slot: Slot, outcome: Outcome): void {
     slot.outcome = outcome;
+    slot.span?.end(outcome.error?.code);
     if (outcome.error) this.failed = true;
     this.answerInOrder();
   }

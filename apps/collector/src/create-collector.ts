@@ -88,7 +88,8 @@ export async function createCollector(
     clock,
     tracing: calls,
     batches: new BatchIntake(queueing, flow, observer, config.maxRequestEvents, checkLoad, calls),
-    onInternalError: (error) => logger.error({ err: error }, 'a call failed: internal error'),
+    onInternalError: (error, call) =>
+      logger.error({ ...call, err: error }, 'a call failed: internal error'),
   });
   const limitHit = limitMetrics(metrics, logger, clock);
   const connections = new ConnectionLimits(config, service, clock, random, limitHit);

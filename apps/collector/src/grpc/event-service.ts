@@ -52,7 +52,7 @@ interface StreamNote {
   since: number;
 }
 
-export interface EventServiceParts extends Omit<EventStreamParts, 'flow' | 'trace'> {
+export interface EventServiceParts extends Omit<EventStreamParts, 'flow' | 'trace' | 'stream'> {
   readonly batches: BatchIntake;
   /** The share of the budget for events in flight that a new stream may hold. */
   readonly newStreamFlow: () => FlowBudget;
@@ -77,6 +77,8 @@ export class EventService {
   private readonly publishStreams = new Set<PublishStream>();
   private readonly requests = new Set<Promise<void>>();
   private draining: PipelineError | undefined;
+  /** Streams since the start: by the number of one, lines about it are found together. */
+  private begun = 0;
 
   constructor(private readonly parts: EventServiceParts) {}
 
@@ -111,7 +113,7 @@ export class EventService {
     }
     const begin = this.parts.clock.monotonic();
     const trace = this.parts.tracing?.stream(callerOf(call.metadata));
-    const parts = { ...this.parts, flow: this.parts.newStreamFlow(), trace };
+    const parts = { ...this.parts, flow: this.parts.newStreamFlow(), trace, stream: ++this.begun };
     const stream = new EventStream(call, callback, parts, (closed, isAcknowledged) => {
       if (isAcknowledged) this.acknowledged(begin);
       this.forget(closed);
@@ -128,7 +130,7 @@ export class EventService {
       return;
     }
     const caller = this.callerOf(call.metadata);
-    const parts = { ...this.parts, flow: this.parts.newStreamFlow(), caller };
+    const parts = { ...this.parts, flow: this.parts.newStreamFlow(), caller, stream: ++this.begun };
     const stream = new PublishStream(call, parts, (closed) => this.forget(closed));
     this.note(stream, call.getPeer());
     this.publishStreams.add(stream);
@@ -233,7 +235,7 @@ export class EventService {
   private noted(error: unknown): PipelineError {
     const known = PipelineError.from(error);
     this.parts.observer.failed(known.code);
-    if (isInternal(known)) this.parts.onInternalError(known);
+    if (isInternal(known)) this.parts.onInternalError(known, { method: 'PublishEvents' });
     return known;
   }
 

@@ -11,6 +11,15 @@ import { isInternal, toServiceError } from './status-mapping';
 
 export type RawStreamCall = ServerReadableStream<Buffer, StreamSummary>;
 
+/** What a call is known by in the log; absent where it has none, or where nothing is known yet. */
+export interface CallNames {
+  readonly method: string;
+  /** Of the process, from 1. */
+  readonly stream?: number;
+  readonly batch?: string;
+  readonly trace?: string;
+}
+
 export interface EventStreamParts {
   readonly ingestor: EventIngestor;
   readonly batchers: PartitionBatchers;
@@ -18,9 +27,11 @@ export interface EventStreamParts {
   readonly flow: FlowBudget;
   readonly observer: IntakeObserver;
   /** Called for errors that are bugs; the client learns only that there was one. */
-  readonly onInternalError: (error: PipelineError) => void;
+  readonly onInternalError: (error: PipelineError, call: CallNames) => void;
   /** Where tracing is on. */
   readonly trace?: StreamTrace | undefined;
+  /** Of the process, from 1. */
+  readonly stream: number;
 }
 
 /** Rejections that a summary lists in full; the rest is counted. */
@@ -86,7 +97,7 @@ export class EventStream implements EventOwner {
     this.parts.flow.release(run.count, run.cost);
     this.pending -= run.count;
     if (this.answered) return;
-    if (isInternal(error)) this.parts.onInternalError(error);
+    if (isInternal(error)) this.parts.onInternalError(error, this.names);
     this.endEarly(error);
   }
 
@@ -133,6 +144,12 @@ export class EventStream implements EventOwner {
     return this.received;
   }
 
+  private get names(): CallNames {
+    const { stream, trace } = this.parts;
+    const traceId = trace?.traceId;
+    return { method: 'StreamEvents', stream, ...(traceId !== undefined && { trace: traceId }) };
+  }
+
   private read(bytes: Buffer): void {
     if (this.answered) return;
     const cost = bytes.length + EVENT_OVERHEAD_BYTES;
@@ -167,7 +184,7 @@ export class EventStream implements EventOwner {
     } catch (error) {
       // A bug of ours ends this stream, not the collector and every other stream with it.
       this.parts.flow.release(1, cost);
-      this.parts.onInternalError(PipelineError.from(error));
+      this.parts.onInternalError(PipelineError.from(error), this.names);
       this.endEarly(PipelineError.from(error));
       return;
     }

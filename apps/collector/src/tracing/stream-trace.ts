@@ -34,6 +34,11 @@ export class StreamTrace {
     private readonly clock: Clock,
   ) {}
 
+  /** Of the section that events go into now, where it is sampled. */
+  get traceId(): string | undefined {
+    return this.current?.span?.traceId;
+  }
+
   /** Takes the next event as it came; returns the traceparent that is kept with it, or nothing. */
   take(event: Uint8Array): string {
     const now = this.clock.monotonic();

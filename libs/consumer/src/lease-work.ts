@@ -74,10 +74,15 @@ export class LeaseWork<E> {
    */
   async run(lease: Lease, requestedAt: number, isolated: boolean): Promise<void> {
     const { clock, queue, leaseMs, draining, graceOver, observer, traceLease } = this.options;
-    const observed = { partition: lease.partition, events: lease.size, isolated };
+    const span = traceLease?.(lease);
+    const observed = {
+      partition: lease.partition,
+      events: lease.size,
+      isolated,
+      ...(span !== undefined && { traceId: span.traceId }),
+    };
     observer.onLease?.(observed);
     const startedAt = clock.monotonic();
-    const span = traceLease?.(lease);
     const logger = this.options.logger.child(namesOf(lease, span));
     const inHand: LeaseInHand = { lease, observed, logger, span };
     const extender = new LeaseExtender(queue, clock, lease, leaseMs, requestedAt);

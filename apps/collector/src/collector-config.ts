@@ -14,6 +14,7 @@ import {
   httpTlsConfigFields,
   httpTlsVariables,
   loggingConfigFields,
+  tracingConfigFields,
 } from '@event-pipeline/telemetry';
 import { grpcTlsConfigFields, grpcTlsVariables } from './grpc/tls-config';
 import { limitConfigFields } from './limits/limits-config';
@@ -134,6 +135,7 @@ export const collectorConfig = defineConfig(
       unit: 'bytes',
     }),
     ...loggingConfigFields,
+    ...tracingConfigFields,
   },
   {
     check: (config) => [

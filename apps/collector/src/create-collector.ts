@@ -16,6 +16,7 @@ import {
   createHttpServer,
   createMetrics,
   httpTlsVariables,
+  createTracing,
   type Logger,
   type Readiness,
 } from '@event-pipeline/telemetry';
@@ -28,6 +29,7 @@ import { BatchIntake } from './ingest/batch-intake';
 import { EventIngestor } from './ingest/event-ingestor';
 import { PartitionBatchers } from './ingest/partition-batchers';
 import { intakeMetrics, limitMetrics, loadMetrics } from './collector-metrics';
+import { CallTracing } from './tracing/call-tracing';
 import { ConnectionLimits } from './limits/connection-limits';
 import { LoadGate } from './load/load-gate';
 import { ProcessLoad, processLimits } from './load/process-load';
@@ -45,6 +47,8 @@ export async function createCollector(
   const clock = systemClock;
   const random = systemRandom;
   const metrics = createMetrics();
+  const tracing = await createTracing(config, { name: 'collector', clock, logger });
+  const calls = tracing && new CallTracing(tracing, clock);
   const observer = intakeMetrics(metrics, logger);
   const certificatesOf = (server: string, files: TlsFiles | undefined) =>
     files && new Certificates({ server, files, clock, logger, metrics });
@@ -94,8 +98,10 @@ export async function createCollector(
     checkLoad,
     observer,
     clock,
-    batches: new BatchIntake(queueing, flow, observer, config.maxRequestEvents, checkLoad),
-    onInternalError: (error) => logger.error({ err: error }, 'a call failed: internal error'),
+    tracing: calls,
+    batches: new BatchIntake(queueing, flow, observer, config.maxRequestEvents, checkLoad, calls),
+    onInternalError: (error, call) =>
+      logger.error({ ...call, err: error }, 'a call failed: internal error'),
   });
   const limitHit = limitMetrics(metrics, logger, clock);
   const connections = new ConnectionLimits(config, service, clock, random, limitHit);
@@ -130,6 +136,7 @@ export async function createCollector(
   return [
     ...(httpCertificates ? [httpCertificates] : []),
     http,
+    ...(tracing ? [tracing] : []),
     queueComponent(queue),
     partitions,
     batchers,

@@ -21,6 +21,7 @@ import {
   createMetrics,
   LoopDelayDuty,
   httpTlsVariables,
+  createTracing,
   type Logger,
   type Metrics,
 } from '@event-pipeline/telemetry';
@@ -28,6 +29,7 @@ import { createEventStoreSink } from './event-store-sink';
 import { createDefaultHandler, type DefaultHandler } from './handlers/default-handler';
 import { loadHandlers } from './handlers/load-handlers';
 import { withSimulatedWork } from './handlers/simulated-work';
+import { leaseTracing } from './lease-tracing';
 import type { WorkerConfig } from './worker-config';
 import { workerMetrics } from './worker-metrics';
 
@@ -54,6 +56,7 @@ export async function createWorker(
   const metrics = createMetrics();
   const files = tlsFilesOf(httpTlsVariables(config));
   const certificates = files && new Certificates({ server: 'http', files, clock, logger, metrics });
+  const tracing = await createTracing(config, { name: 'worker', clock, logger });
   const queue = await createQueue(config, {
     clock,
     random,
@@ -70,6 +73,7 @@ export async function createWorker(
     random,
     logger,
     observer: workerMetrics(metrics, clock),
+    ...(tracing && { traceLease: leaseTracing(tracing) }),
     ...(store !== undefined && { sink: createEventStoreSink({ store, metrics, clock, logger }) }),
     concurrency: config.concurrency,
     batchSize: config.batchSize,
@@ -105,6 +109,7 @@ export async function createWorker(
     ...(certificates ? [certificates] : []),
     http,
     new LoopDelayDuty(clock, (seconds) => metrics.loopDelaySeconds.observe(seconds)),
+    ...(tracing ? [tracing] : []),
     queueComponent(queue),
     ...(store === undefined ? [] : storeParts(store, config, { clock, random, logger }, metrics)),
     announced(consumer, config, handlers.keys(), byDefault, logger),

@@ -14,6 +14,7 @@ import {
   httpTlsConfigFields,
   httpTlsVariables,
   loggingConfigFields,
+  tracingConfigFields,
 } from '@event-pipeline/telemetry';
 
 const MIB = 1_048_576;
@@ -97,6 +98,7 @@ export const workerConfig = defineConfig(
     ...queueConfigFields,
     ...storeConfigFields,
     ...loggingConfigFields,
+    ...tracingConfigFields,
   },
   { check: (config) => tlsProblems(httpTlsVariables(config), 'server') },
 );

@@ -13,6 +13,8 @@ export interface StoredEvent {
   readonly timestamp: number;
   /** When the collector took it, Unix ms. */
   readonly receivedAt: number;
+  /** The collector's span that received it, as W3C `traceparent`; absent where none was kept. */
+  readonly traceparent?: string;
   readonly source?: string;
   readonly partitionKey?: string;
   readonly schemaVersion?: string;
@@ -34,15 +36,18 @@ export function isJsonContentType(contentType: string): boolean {
 }
 
 /**
- * The JSON text that the queue stores: eventId, type and timestamp first, then receivedAt, then
- * whatever else is set, data last. JSON data is embedded as the producer's own bytes (parsing and
+ * The JSON text that the queue stores: eventId, type and timestamp first, then receivedAt and, where it
+ * is traced, traceparent, then whatever else is set, data last. JSON data is embedded as the producer's own bytes (parsing and
  * printing would change large numbers, order and duplicate keys); other data becomes dataBase64.
  *
  * The event must have been accepted by the validator: JSON data that is not JSON would make the
  * whole text unreadable.
+ *
+ * @param traceparent of the collector's span; empty where none is kept
  */
-export function encodeStoredEvent(event: Event, receivedAt: number): string {
+export function encodeStoredEvent(event: Event, receivedAt: number, traceparent = ''): string {
   let json = `{"eventId":${JSON.stringify(event.eventId)},"type":${JSON.stringify(event.type)},"timestamp":${event.timestamp},"receivedAt":${receivedAt}`;
+  if (traceparent !== '') json += `,"traceparent":${JSON.stringify(traceparent)}`;
   if (event.source !== '') json += `,"source":${JSON.stringify(event.source)}`;
   if (event.partitionKey !== '') json += `,"partitionKey":${JSON.stringify(event.partitionKey)}`;
   if (event.schemaVersion !== '') json += `,"schemaVersion":${JSON.stringify(event.schemaVersion)}`;
@@ -96,7 +101,7 @@ export function decodeStoredEvent(body: string): StoredEvent {
   }
   if (!isRecord(raw)) throw invalid('an object', raw);
   const { eventId, type, timestamp, receivedAt, attributes, dataBase64 } = raw;
-  const { source, partitionKey, schemaVersion, dataContentType } = raw;
+  const { source, partitionKey, schemaVersion, dataContentType, traceparent } = raw;
   if (typeof eventId !== 'string') throw invalid('a string as eventId', eventId);
   if (typeof type !== 'string') throw invalid('a string as type', type);
   if (typeof timestamp !== 'number') throw invalid('a number as timestamp', timestamp);
@@ -108,6 +113,7 @@ export function decodeStoredEvent(body: string): StoredEvent {
     receivedAt: typeof receivedAt === 'number' ? receivedAt : timestamp,
     attributes: attributesOf(attributes),
   };
+  if (typeof traceparent === 'string') event.traceparent = traceparent;
   if (typeof source === 'string') event.source = source;
   if (typeof partitionKey === 'string') event.partitionKey = partitionKey;
   if (typeof schemaVersion === 'string') event.schemaVersion = schemaVersion;
@@ -117,15 +123,27 @@ export function decodeStoredEvent(body: string): StoredEvent {
   return event;
 }
 
-/** Where {@link encodeStoredEvent} writes the time of receipt. */
-const RECEIVED_AT = /^(\{"eventId":"[^"\\]*","type":"[^"\\]*","timestamp":-?\d+),"receivedAt":\d+/;
+/** Where {@link encodeStoredEvent} writes the time of receipt, and the span. */
+const RECEIPT =
+  /^(\{"eventId":"[^"\\]*","type":"[^"\\]*","timestamp":-?\d+),"receivedAt":\d+(?:,"traceparent":"[0-9a-f-]*")?/;
+
+const TRACEPARENT = /("traceparent":")00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"/g;
 
 /**
- * Whether two texts under one id are the same event. The time of receipt does not count: an event
- * that its producer has sent twice was received twice.
+ * Whether two texts under one id are the same event. What says how it came does not count: an event that
+ * its producer has sent twice was received twice, and perhaps sent from two spans.
  */
 export function isSameEvent(one: string, other: string): boolean {
-  return one === other || one.replace(RECEIVED_AT, '$1') === other.replace(RECEIVED_AT, '$1');
+  return one === other || withoutWay(one) === withoutWay(other);
+}
+
+/** The text without its receipt, and without the span in its attributes. */
+function withoutWay(text: string): string {
+  const event = text.replace(RECEIPT, '$1');
+  // What the data says counts, whatever it looks like.
+  const data = event.indexOf(DATA_MEMBER);
+  const head = data < 0 ? event : event.slice(0, data);
+  return head.replace(TRACEPARENT, '$1"') + event.slice(head.length);
 }
 
 /** When a stored event was received, Unix ms; undefined for a text that is no event. */

@@ -47,6 +47,12 @@ export interface PublisherOptions {
    * (PublishEvents) has one a connection, for ways that pass no streams on.
    */
   readonly method?: PublishMethod;
+  /**
+   * The W3C `traceparent` of the span in which publish() is called, asked for each event; undefined where
+   * there is none. It goes with the event as its attribute `traceparent`, unless it has one already. Must
+   * not throw. Default: none is asked for, and nothing is spent on it.
+   */
+  readonly traceparent?: () => string | undefined;
   /** Default: no encryption, as the collector has none yet. */
   readonly credentials?: ChannelCredentials;
   /** For grpc-js, over what the publisher sets. */

@@ -83,7 +83,11 @@ export class Publisher {
     this.#admission = new EventAdmission({
       window: this.#window,
       batcher: this.#batcher,
-      defaults: { now: () => clock.now(), newId: () => random.uuid() },
+      defaults: {
+        now: () => clock.now(),
+        newId: () => random.uuid(),
+        traceparent: options.traceparent,
+      },
       maxRequestBytes: limits.maxRequestBytes,
       refusesWhenFull: options.whenFull === 'refuse',
       watch: () => this.#dispatch.watch(),

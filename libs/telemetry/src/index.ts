@@ -10,3 +10,6 @@ export * from './metrics';
 export * from './minutely-warning';
 export type { OperatorPagesOptions, Readiness } from './operator-pages';
 export * from './queue-sample';
+export { parseTraceparent, printTraceparent, type SpanName } from './tracing/traceparent';
+export * from './tracing/tracing';
+export { tracingConfigFields, type TracingConfig } from './tracing/tracing-config';

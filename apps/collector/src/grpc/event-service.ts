@@ -1,4 +1,5 @@
 import {
+  type Metadata,
   type handleBidiStreamingCall,
   type handleClientStreamingCall,
   type handleUnaryCall,
@@ -17,6 +18,7 @@ import {
   type FlowController,
 } from '@event-pipeline/runtime';
 import type { BatchIntake } from '../ingest/batch-intake';
+import { callerOf, type CallTracing } from '../tracing/call-tracing';
 import { EventStream, type EventStreamParts } from './event-stream';
 import { PublishStream } from './publish-stream';
 import { isInternal, toServiceError } from './status-mapping';
@@ -50,7 +52,7 @@ interface StreamNote {
   since: number;
 }
 
-export interface EventServiceParts extends Omit<EventStreamParts, 'flow'> {
+export interface EventServiceParts extends Omit<EventStreamParts, 'flow' | 'trace' | 'stream'> {
   readonly batches: BatchIntake;
   /** The share of the budget for events in flight that a new stream may hold. */
   readonly newStreamFlow: () => FlowBudget;
@@ -59,6 +61,8 @@ export interface EventServiceParts extends Omit<EventStreamParts, 'flow'> {
   /** Throws OVERLOADED while new calls are refused for the load of the process. */
   readonly checkLoad: () => void;
   readonly clock: Clock;
+  /** Where tracing is on. */
+  readonly tracing?: CallTracing | undefined;
 }
 
 /**
@@ -73,6 +77,8 @@ export class EventService {
   private readonly publishStreams = new Set<PublishStream>();
   private readonly requests = new Set<Promise<void>>();
   private draining: PipelineError | undefined;
+  /** Streams since the start: by the number of one, lines about it are found together. */
+  private begun = 0;
 
   constructor(private readonly parts: EventServiceParts) {}
 
@@ -106,7 +112,8 @@ export class EventService {
       return;
     }
     const begin = this.parts.clock.monotonic();
-    const parts = { ...this.parts, flow: this.parts.newStreamFlow() };
+    const trace = this.parts.tracing?.stream(callerOf(call.metadata));
+    const parts = { ...this.parts, flow: this.parts.newStreamFlow(), trace, stream: ++this.begun };
     const stream = new EventStream(call, callback, parts, (closed, isAcknowledged) => {
       if (isAcknowledged) this.acknowledged(begin);
       this.forget(closed);
@@ -122,7 +129,8 @@ export class EventService {
       call.emit('error', toServiceError(refusal));
       return;
     }
-    const parts = { ...this.parts, flow: this.parts.newStreamFlow() };
+    const caller = this.callerOf(call.metadata);
+    const parts = { ...this.parts, flow: this.parts.newStreamFlow(), caller, stream: ++this.begun };
     const stream = new PublishStream(call, parts, (closed) => this.forget(closed));
     this.note(stream, call.getPeer());
     this.publishStreams.add(stream);
@@ -195,7 +203,7 @@ export class EventService {
     call,
     callback,
   ) => {
-    const request = this.publish(call.request).then(
+    const request = this.publish(call.request, this.callerOf(call.metadata)).then(
       (response) => callback(null, response),
       (error: unknown) => callback(toServiceError(this.noted(error))),
     );
@@ -204,12 +212,20 @@ export class EventService {
     void settled.finally(() => this.requests.delete(settled));
   };
 
-  private async publish(request: Buffer): Promise<PublishEventsResponse> {
+  private async publish(
+    request: Buffer,
+    caller: string | undefined,
+  ): Promise<PublishEventsResponse> {
     if (this.draining) throw this.draining;
     const begin = this.parts.clock.monotonic();
-    const response = await this.parts.batches.publish(request);
+    const response = await this.parts.batches.publish(request, caller);
     this.acknowledged(begin);
     return response;
+  }
+
+  /** Undefined also where nobody asks for it. */
+  private callerOf(metadata: Metadata): string | undefined {
+    return this.parts.tracing === undefined ? undefined : callerOf(metadata);
   }
 
   private acknowledged(begin: number): void {
@@ -219,7 +235,7 @@ export class EventService {
   private noted(error: unknown): PipelineError {
     const known = PipelineError.from(error);
     this.parts.observer.failed(known.code);
-    if (isInternal(known)) this.parts.onInternalError(known);
+    if (isInternal(known)) this.parts.onInternalError(known, { method: 'PublishEvents' });
     return known;
   }
 

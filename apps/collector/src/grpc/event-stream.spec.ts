@@ -58,7 +58,8 @@ function setUp(maxEvents = 100) {
         answerFailed: ignore,
         failed: (code) => void failures.push(code),
       },
-      onInternalError: (error) => void internal.push(error),
+      stream: 1,
+    onInternalError: (error) => void internal.push(error),
     },
     (_, isAcknowledged) => void closed.push(isAcknowledged),
   );

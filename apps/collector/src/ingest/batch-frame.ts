@@ -13,6 +13,8 @@ export interface BatchFrame {
   readonly places: EventPlaces;
   /** How many events there are. */
   readonly count: number;
+  /** Of the span that received it, which is kept with each event; absent for none. */
+  readonly traceparent?: string;
 }
 
 const BATCH_ID_FIELD = 1;

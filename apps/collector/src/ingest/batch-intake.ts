@@ -7,11 +7,15 @@ import { EVENT_OVERHEAD_BYTES } from './batch-parts';
 import { queueBatch } from './batch-queueing';
 import type { QueueingParts } from './enqueue-part';
 import { isUuid } from './event-validator';
+import type { BatchMethod, CallTracing } from '../tracing/call-tracing';
+import type { TracedSpan } from '@event-pipeline/telemetry';
 
 /** The batch of one PublishEventsRequest, not yet admitted. */
 export interface IncomingBatch extends BatchFrame {
   /** What it weighs as long as the stored texts of its events are not known, in bytes. */
   readonly cost: number;
+  /** Where it is traced. Who has read the batch ends it. */
+  readonly span?: TracedSpan;
 }
 
 /**
@@ -27,29 +31,42 @@ export class BatchIntake {
     private readonly maxEvents: number,
     /** Refuses while the process is under too much load; throws OVERLOADED then. */
     private readonly checkLoad: () => void = () => undefined,
+    private readonly tracing?: CallTracing,
   ) {}
 
   /**
    * Takes all three steps, and refuses where the budget is used up.
    *
    * @param request the request as it came
+   * @param caller the traceparent that it came with
    * @throws PipelineError INVALID_ARGUMENT, BATCH_ID_REUSED, TOO_LARGE, OVERLOADED, QUEUE_FULL,
    *   QUEUE_UNAVAILABLE
    */
-  async publish(request: Uint8Array): Promise<PublishEventsResponse> {
-    const batch = this.read(request);
-    return this.queue(batch, this.admitNow(batch));
+  async publish(request: Uint8Array, caller?: string): Promise<PublishEventsResponse> {
+    const batch = this.read(request, 'PublishEvents', caller);
+    try {
+      const response = await this.queue(batch, this.admitNow(batch));
+      batch.span?.end();
+      return response;
+    } catch (error) {
+      batch.span?.end(PipelineError.from(error).code);
+      throw error;
+    }
   }
 
   /** @throws PipelineError INVALID_ARGUMENT, TOO_LARGE */
-  read(request: Uint8Array): IncomingBatch {
+  read(request: Uint8Array, method: BatchMethod, caller?: string): IncomingBatch {
     const frame = readBatchFrame(request, this.maxEvents);
     const { batchId } = frame;
     if (batchId !== '' && !isUuid(batchId)) {
       const problem = `batch_id is ${shownValue(batchId)}; expected a UUID`;
       throw new PipelineError('INVALID_ARGUMENT', problem);
     }
-    return { ...frame, cost: request.length + frame.count * EVENT_OVERHEAD_BYTES };
+    const cost = request.length + frame.count * EVENT_OVERHEAD_BYTES;
+    const span = this.tracing?.batch(method, request, frame.count, caller);
+    if (span === undefined) return { ...frame, cost };
+    if (batchId !== '') span.set({ 'event_pipeline.batch_id': batchId });
+    return { ...frame, cost, span, traceparent: span.traceparent };
   }
 
   /**
@@ -85,6 +102,11 @@ export class BatchIntake {
       const response = await queueBatch(batch, admission, this.queueing, onHandedOver);
       observer.accepted(response.accepted);
       if (response.duplicate) observer.duplicate(response.accepted);
+      batch.span?.set({
+        'event_pipeline.accepted': response.accepted,
+        'event_pipeline.rejected': response.rejections.length,
+        'event_pipeline.duplicate': response.duplicate,
+      });
       for (const rejection of response.rejections) observer.rejected(rejection);
       return response;
     } finally {

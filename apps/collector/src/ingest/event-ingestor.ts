@@ -38,33 +38,41 @@ export class EventIngestor {
    * event is judged, and before the bytes change.
    *
    * @param index position of the event in its stream or batch, for the rejection
+   * @param traceparent of the span that received it, which is kept with it; empty for none
    */
-  judge(bytes: Uint8Array, from: number, to: number, index: number, now: number): Verdict {
-    if (this.plain.read(bytes, from, to, now)) return this.plain;
-    return this.judgeClosely(bytes.subarray(from, to), index, now);
+  judge(
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+    index: number,
+    now: number,
+    traceparent = '',
+  ): Verdict {
+    if (this.plain.read(bytes, from, to, now, traceparent)) return this.plain;
+    return this.judgeClosely(bytes.subarray(from, to), index, now, traceparent);
   }
 
   /** The slow way, for any event: decoded, checked and encoded by the contract's own code. */
-  judgeClosely(bytes: Uint8Array, index: number, now: number): Verdict {
+  judgeClosely(bytes: Uint8Array, index: number, now: number, traceparent = ''): Verdict {
     const { event, refusal } = decodeEvent(bytes);
     if (refusal) return reject(refusal, index, event?.eventId ?? '');
     const invalid = refusalOf(event, this.limits, now);
     if (invalid) return reject(invalid, index, event.eventId);
-    return storable(event, now);
+    return storable(event, now, traceparent);
   }
 
   /** An event that was accepted before, whatever the limits and the clock say now. */
-  restate(bytes: Uint8Array): StorableEvent {
+  restate(bytes: Uint8Array, traceparent = ''): StorableEvent {
     const { event, refusal } = decodeEvent(bytes);
     if (refusal) throw new PipelineError('INTERNAL', `accepted before: ${refusal.message}`);
-    return storable(event, this.clock.now());
+    return storable(event, this.clock.now(), traceparent);
   }
 }
 
-function storable(event: Event, now: number): StorableEvent {
+function storable(event: Event, now: number, traceparent: string): StorableEvent {
   event.eventId = event.eventId.toLowerCase();
   const key = event.partitionKey === '' ? event.eventId : event.partitionKey;
-  return new StorableText(encodeStoredEvent(event, now), key);
+  return new StorableText(encodeStoredEvent(event, now, traceparent), key);
 }
 
 function reject({ code, message }: Refusal, index: number, eventId: string): Verdict {

@@ -45,17 +45,19 @@ export class PlainEventReader implements StorableEvent {
   private readonly fields = new EventFields();
   private bytes: Uint8Array = new Uint8Array(0);
   private size = 0;
-  private receivedAt = new TextPart('');
+  private receipt = new TextPart('');
   private receivedAtMs = NaN;
+  private traceparent = '';
 
   constructor(private readonly limits: EventLimits) {}
 
   /**
    * @param bytes must not change until the event was written
    * @param now the collector's clock, Unix ms
+   * @param traceparent of the span that received it; empty for none
    * @returns false for an event that is not ordinary; else this object is the event that was read
    */
-  read(bytes: Uint8Array, from: number, to: number, now: number): boolean {
+  read(bytes: Uint8Array, from: number, to: number, now: number, traceparent = ''): boolean {
     const { fields } = this;
     this.bytes = bytes;
     if (!fields.locate(bytes, from, to) || !this.isAllowed(bytes, now)) return false;
@@ -64,11 +66,13 @@ export class PlainEventReader implements StorableEvent {
     if (!isPlain(bytes, fields.schemaVersion)) return false;
     if (fields.attributes > 0 && !this.areAttributesPlain(bytes)) return false;
     if (fields.data.at !== 0 && !isStorableJson(bytes, fields.data)) return false;
-    if (now !== this.receivedAtMs) {
+    if (now !== this.receivedAtMs || traceparent !== this.traceparent) {
       this.receivedAtMs = now;
-      this.receivedAt = new TextPart(`,"receivedAt":${now}`);
+      this.traceparent = traceparent;
+      const span = traceparent === '' ? '' : `,"traceparent":"${traceparent}"`;
+      this.receipt = new TextPart(`,"receivedAt":${now}${span}`);
     }
-    this.size = eventTextBytes(fields, this.receivedAt);
+    this.size = eventTextBytes(fields, this.receipt);
     return true;
   }
 
@@ -85,7 +89,7 @@ export class PlainEventReader implements StorableEvent {
 
   writeTo(packer: EventPacker): void {
     const from = packer.reserve(this.size + SLACK_BYTES);
-    writeEventText(packer.buffer, packer.view, from, this.bytes, this.fields, this.receivedAt);
+    writeEventText(packer.buffer, packer.view, from, this.bytes, this.fields, this.receipt);
     packer.commit(from, from + this.size);
   }
 

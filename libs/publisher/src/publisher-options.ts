@@ -47,7 +47,7 @@ export interface PublisherOptions {
    * (PublishEvents) has one a connection, for ways that pass no streams on.
    */
   readonly method?: PublishMethod;
-  /** Default: no encryption, as the collector has none yet. */
+  /** Default: no encryption. docs/security.md has an example with TLS. */
   readonly credentials?: ChannelCredentials;
   /** For grpc-js, over what the publisher sets. */
   readonly channelOptions?: ClientOptions;

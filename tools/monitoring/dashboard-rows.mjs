@@ -212,6 +212,18 @@ export const ROWS = [
           '{{job}} {{instance}}',
         ],
       ]),
+      panel('Certificates expire in', 's', [
+        [
+          'min by (job, instance, server) (pipeline_certificate_expiry_timestamp_seconds) - time()',
+          '{{job}} {{instance}}: {{server}}',
+        ],
+      ]),
+      panel('New certificates', 'cps', [
+        [total('pipeline_certificate_reloads_total', 'server, result'), '{{server}}: {{result}}'],
+      ]),
+      panel('Failed TLS handshakes', 'cps', [
+        [total('pipeline_tls_handshake_failures_total', 'server'), '{{server}}'],
+      ]),
       panel('Time in garbage collection', 'percentunit', [
         [
           `sum by (job, instance) (${rate('nodejs_gc_duration_seconds_sum{job=~"collector|worker"}')})`,

@@ -17,7 +17,9 @@ export function askHealth(
   // Nothing is confided to whoever answers here: any certificate will do.
   const unverified = () => credentials.createSsl(null, null, null, { rejectUnauthorized: false });
   const made = tls ? unverified() : credentials.createInsecure();
-  const client = new Client(`127.0.0.1:${port}`, made);
+  // An address is no name that TLS may ask for.
+  const named = { 'grpc.ssl_target_name_override': 'localhost' };
+  const client = new Client(`127.0.0.1:${port}`, made, named);
   return new Promise((resolve) => {
     client.makeUnaryRequest(
       '/grpc.health.v1.Health/Check',

@@ -53,7 +53,7 @@ export interface PublisherOptions {
    * not throw. Default: none is asked for, and nothing is spent on it.
    */
   readonly traceparent?: () => string | undefined;
-  /** Default: no encryption, as the collector has none yet. */
+  /** Default: no encryption. docs/security.md has an example with TLS. */
   readonly credentials?: ChannelCredentials;
   /** For grpc-js, over what the publisher sets. */
   readonly channelOptions?: ClientOptions;

@@ -35,6 +35,12 @@ const owned = [
     owner: 'libs/telemetry/src',
     message: 'Metrics are declared in @event-pipeline/telemetry.',
   },
+  // Here alone it is loaded only where tracing is on.
+  ...['api', 'exporter-trace-otlp-http', 'resources', 'sdk-trace-base'].map((name) => ({
+    name: `@opentelemetry/${name}`,
+    owner: 'libs/telemetry/src/tracing',
+    message: 'Spans are begun through the Tracing of @event-pipeline/telemetry.',
+  })),
 ];
 
 /** Refuses every owned package except those the folder owns, however it is imported. */
@@ -113,6 +119,7 @@ export default tseslint.config(
                 'libsql',
                 'pino',
                 'prom-client',
+                '@opentelemetry/*',
                 'zod',
               ],
             },

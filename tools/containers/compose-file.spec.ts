@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 interface Variable {
@@ -34,7 +34,7 @@ const FIXED = /^(REDIS_HOST|REDIS_PORT|(COLLECTOR|WORKER)_(HTTP_)?(HOST|PORT))$/
 /** The variables without a value, or with a default: those of the shell or of .env. */
 const passedOn = [...composeFile.matchAll(/^ +([A-Z_]+):(?: \$\{[A-Z_]+:-.*\})?$/gm)]
   .map(([, name]) => name!)
-  .filter((name) => name !== 'POSTGRES_PASSWORD');
+  .filter((name) => name !== 'POSTGRES_PASSWORD' && !name.startsWith('GF_'));
 
 describe('docker-compose.yml', () => {
   it('passes on every variable of collector and worker that is not fixed inside a container', () => {
@@ -83,5 +83,35 @@ describe('docker-compose.yml', () => {
     expect(graces).toHaveLength(2);
     for (const grace of graces)
       expect(Number(seconds) * 1_000).toBeGreaterThan(Number(grace.default));
+  });
+
+  it('starts Prometheus and Grafana with the profile "monitoring" alone, for this machine alone', () => {
+    const services = composeFile.split(/^ {2}(?=[a-z]+:$)/m);
+    const monitoring = services.filter((text) => text.includes('profiles: [monitoring]'));
+    expect(monitoring.map((text) => text.slice(0, text.indexOf(':')))).toEqual([
+      'prometheus',
+      'grafana',
+    ]);
+    for (const service of monitoring) {
+      expect(service).toMatch(/^ {4}image: [a-z/]+:v?\d+\.\d+\.\d+$/m);
+      expect(service).toMatch(/^ {6}- '\$\{[A-Z]+_PUBLISH:-127\.0\.0\.1:(\d+)\}:\1'$/m);
+    }
+  });
+
+  it('lets Prometheus and Grafana read their files and not write them', () => {
+    const mounts = [...composeFile.matchAll(/^ +- (\.\/deploy\/\S+?):(\S+)$/gm)];
+    expect(mounts).toHaveLength(3);
+    for (const [, from, to] of mounts) {
+      expect(existsSync(join(tools, '..', from!))).toBe(true);
+      expect(to).toMatch(/^\/etc\/\S+:ro$/);
+    }
+  });
+
+  it('has Prometheus ask where collector and worker answer', () => {
+    const prometheus = readFileSync(join(tools, '../deploy/prometheus/prometheus.yml'), 'utf8');
+    for (const name of ['collector', 'worker']) {
+      const port = programs[name]!.find((one) => one.name === `${name.toUpperCase()}_HTTP_PORT`);
+      expect(prometheus).toContain(`names: [${name}], type: A, port: ${port?.default},`);
+    }
   });
 });

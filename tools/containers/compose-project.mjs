@@ -19,8 +19,9 @@ export class ComposeProject {
       ...withoutSettings(process.env),
       COMPOSE_PROJECT_NAME: name,
       COMPOSE_FILE,
-      // A free port: tests run beside whatever else runs here.
+      // Free ports: tests run beside whatever else runs here.
       GRPC_PUBLISH: '127.0.0.1:0',
+      PROMETHEUS_PUBLISH: '127.0.0.1:0',
     };
   }
 

@@ -11,6 +11,7 @@ import { findCompose } from './engine.mjs';
 import { EventRecord } from './event-record.mjs';
 import { imageChecks } from './image-checks.mjs';
 import { quickStartChecks } from './quick-start-checks.mjs';
+import { monitoringChecks } from './monitoring-checks.mjs';
 import { endAll } from './run-bounded.mjs';
 import { stopAndStartChecks } from './stop-start-checks.mjs';
 
@@ -44,6 +45,7 @@ async function main(compose) {
 
   try {
     await checks.group('The quick start', () => quickStartChecks(checks, project));
+    await monitoringChecks(checks, project);
     await imageChecks(checks, project);
     await stopAndStartChecks(checks, project, record);
     await crashChecks(checks, project, record);

@@ -16,6 +16,7 @@ export async function loadTypeScript(lines) {
     format: 'cjs',
     platform: 'node',
     packages: 'external',
+    loader: { '.lua': 'text' },
     logLevel: 'silent',
   });
   const module = { exports: {} };

@@ -6,6 +6,7 @@ import { ensureBuilt } from './build.mjs';
 import { ensureInstalled } from './install.mjs';
 import { inWorkspace } from './paths.mjs';
 import { ensurePostgres } from './postgres-binaries.mjs';
+import { ensurePrometheus } from './prometheus-binaries.mjs';
 import { ensureRedisServer } from './redis-server-binary.mjs';
 import { runJest } from './run-jest.mjs';
 
@@ -17,8 +18,8 @@ process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
 
 async function main(args) {
   if (!(await ensureInstalled())) return false;
-  const [redis, postgres] = [await ensureRedisServer(), await ensurePostgres()];
-  if (!redis || !postgres || !(await ensureBuilt())) return false;
+  const servers = [await ensureRedisServer(), await ensurePostgres(), await ensurePrometheus()];
+  if (servers.includes(false) || !(await ensureBuilt())) return false;
   const totals = { passed: 0, failed: 0 };
   const skipped = [];
   for (const suite of args.length === 0 ? [MODELS, FAULTS] : [[...FAULTS, ...args]]) {

@@ -7,6 +7,7 @@ import { ensureBuilt } from './build.mjs';
 import { ensureInstalled } from './install.mjs';
 import { inWorkspace } from './paths.mjs';
 import { ensurePostgres } from './postgres-binaries.mjs';
+import { ensurePrometheus } from './prometheus-binaries.mjs';
 import { ensureRedisServer } from './redis-server-binary.mjs';
 import { runJest } from './run-jest.mjs';
 
@@ -21,8 +22,8 @@ process.exitCode = (await main(process.argv.slice(2))) ? 0 : 1;
 
 async function main(args) {
   if (!(await ensureInstalled())) return false;
-  const [redis, postgres] = [await ensureRedisServer(), await ensurePostgres()];
-  if (!redis || !postgres) return false;
+  const servers = [await ensureRedisServer(), await ensurePostgres(), await ensurePrometheus()];
+  if (servers.includes(false)) return false;
   const [first, ...rest] = args;
   const project = first !== undefined && isProject(first) ? first : undefined;
   const selections =

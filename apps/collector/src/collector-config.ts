@@ -6,11 +6,18 @@ import {
   listenPort,
   port,
   text,
+  tlsProblems,
   type ConfigOf,
 } from '@event-pipeline/runtime';
 import { MAX_PARTITIONS, queueConfigFields } from '@event-pipeline/queue';
-import { loggingConfigFields } from '@event-pipeline/telemetry';
+import {
+  httpTlsConfigFields,
+  httpTlsVariables,
+  loggingConfigFields,
+  tracingConfigFields,
+} from '@event-pipeline/telemetry';
 import { authConfigFields, authProblems } from './auth/auth-config';
+import { grpcTlsConfigFields, grpcTlsVariables } from './grpc/tls-config';
 import { limitConfigFields } from './limits/limits-config';
 
 const MIB = 1_048_576;
@@ -34,6 +41,8 @@ export const collectorConfig = defineConfig(
       default: defaultPort(9_101),
       description: 'HTTP port of /livez, /readyz and /metrics; unset and taken: any free port',
     }),
+    ...grpcTlsConfigFields,
+    ...httpTlsConfigFields,
     ...queueConfigFields,
     queuePartitions: env('QUEUE_PARTITIONS', integer({ min: 1, max: MAX_PARTITIONS }), {
       optional: true,
@@ -128,28 +137,24 @@ export const collectorConfig = defineConfig(
       unit: 'bytes',
     }),
     ...loggingConfigFields,
+    ...tracingConfigFields,
   },
   {
-    check: ({
-      port: grpc,
-      httpPort,
-      maxDataBytes,
-      maxRequestBytes,
-      maxUnfinishedBytes,
-      ...config
-    }) => [
+    check: (config) => [
       ...authProblems(config),
-      ...(grpc !== 0 && grpc === httpPort.port
-        ? [`COLLECTOR_PORT and COLLECTOR_HTTP_PORT are both ${grpc}; expected two ports`]
+      ...(config.port !== 0 && config.port === config.httpPort.port
+        ? [`COLLECTOR_PORT and COLLECTOR_HTTP_PORT are both ${config.port}; expected two ports`]
         : []),
-      ...(maxDataBytes > maxRequestBytes
+      ...(config.maxDataBytes > config.maxRequestBytes
         ? ['EVENT_MAX_DATA_BYTES is larger than COLLECTOR_MAX_REQUEST_BYTES; expected at most that']
         : []),
-      ...(maxUnfinishedBytes < maxRequestBytes
+      ...(config.maxUnfinishedBytes < config.maxRequestBytes
         ? [
             'COLLECTOR_MAX_UNFINISHED_BYTES is smaller than COLLECTOR_MAX_REQUEST_BYTES; expected at least that',
           ]
         : []),
+      ...tlsProblems(grpcTlsVariables(config), 'server'),
+      ...tlsProblems(httpTlsVariables(config), 'server'),
     ],
   },
 );

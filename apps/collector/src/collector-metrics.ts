@@ -1,13 +1,17 @@
 import { MinutelyWarning, type Logger, type Metrics } from '@event-pipeline/telemetry';
 import { reasonName } from './ingest/event-ingestor';
 import type { IntakeObserver } from './intake-observer';
-import type { Clock } from '@event-pipeline/runtime';
+import { RejectionCode } from '@event-pipeline/contracts';
+import { ERROR_CODES, type Clock } from '@event-pipeline/runtime';
 import { LIMITS, type LimitHit } from './limits/limit-names';
 import { LOAD_REASONS, type LoadObserver } from './load/load-gate';
 
 /** What the load gate sees and does, as metrics and, where it changes, as log lines. */
 export function loadMetrics(metrics: Metrics, logger: Logger): LoadObserver {
-  for (const reason of LOAD_REASONS) metrics.loadShedding.set(0, { reason });
+  for (const reason of LOAD_REASONS) {
+    metrics.loadShedding.set(0, { reason });
+    metrics.loadRefused.add(0, { reason });
+  }
   return {
     sampled: ({ loopDelayMs }) => metrics.loopDelaySeconds.observe(loopDelayMs / 1_000),
     limitTooLow: (problem) => logger.warn({}, problem),
@@ -35,8 +39,18 @@ export function limitMetrics(metrics: Metrics, logger: Logger, clock: Clock): Li
   };
 }
 
-/** What happens at the door, as metrics. */
+/** What an event can be refused for. */
+const REJECTIONS = Object.values(RejectionCode).filter(
+  (code): code is RejectionCode =>
+    typeof code === 'number' &&
+    code !== RejectionCode.REJECTION_CODE_UNSPECIFIED &&
+    code !== RejectionCode.UNRECOGNIZED,
+);
+
+/** What happens at the door, as metrics. A series that begins at 0 shows its first event as growth. */
 export function intakeMetrics(metrics: Metrics, logger: Logger): IntakeObserver {
+  for (const code of REJECTIONS) metrics.eventsRejected.add(0, { reason: reasonName(code) });
+  for (const code of ERROR_CODES) metrics.callsFailed.add(0, { code });
   return {
     received: (events) => metrics.eventsReceived.add(events),
     accepted: (events) => metrics.eventsAccepted.add(events),

@@ -7,11 +7,16 @@ import {
   StreamFlow,
   systemClock,
   systemRandom,
+  tlsFilesOf,
   type Component,
+  type TlsFiles,
 } from '@event-pipeline/runtime';
 import {
+  Certificates,
   createHttpServer,
   createMetrics,
+  httpTlsVariables,
+  createTracing,
   type Logger,
   type Readiness,
 } from '@event-pipeline/telemetry';
@@ -20,10 +25,12 @@ import type { CollectorConfig } from './collector-config';
 import { EventService } from './grpc/event-service';
 import { GrpcServer } from './grpc/grpc-server';
 import { StuckStreamWatch } from './grpc/stuck-stream-watch';
+import { grpcTlsVariables } from './grpc/tls-config';
 import { BatchIntake } from './ingest/batch-intake';
 import { EventIngestor } from './ingest/event-ingestor';
 import { PartitionBatchers } from './ingest/partition-batchers';
 import { intakeMetrics, limitMetrics, loadMetrics } from './collector-metrics';
+import { CallTracing } from './tracing/call-tracing';
 import { ConnectionLimits } from './limits/connection-limits';
 import { LoadGate } from './load/load-gate';
 import { ProcessLoad, processLimits } from './load/process-load';
@@ -41,7 +48,13 @@ export async function createCollector(
   const clock = systemClock;
   const random = systemRandom;
   const metrics = createMetrics();
+  const tracing = await createTracing(config, { name: 'collector', clock, logger });
+  const calls = tracing && new CallTracing(tracing, clock);
   const observer = intakeMetrics(metrics, logger);
+  const certificatesOf = (server: string, files: TlsFiles | undefined) =>
+    files && new Certificates({ server, files, clock, logger, metrics });
+  const grpcCertificates = certificatesOf('grpc', tlsFilesOf(grpcTlsVariables(config)));
+  const httpCertificates = certificatesOf('http', tlsFilesOf(httpTlsVariables(config)));
   const access = await createAccess(config, { metrics, logger, clock });
   const queue = await createQueue(config, {
     clock,
@@ -72,7 +85,10 @@ export async function createCollector(
   const checkLoad = () => gate.check();
   const { patienceMs } = config;
   const batchers = new PartitionBatchers(queue, { patienceMs }, clock, random, {
-    enqueued: (_, seconds) => metrics.enqueueSeconds.observe(seconds),
+    enqueued: (events, seconds) => {
+      metrics.enqueueEvents.observe(events);
+      metrics.enqueueSeconds.observe(seconds);
+    },
   });
   const ingestor = new EventIngestor(config, clock);
   const queueing = { ingestor, queue, batchers, random, clock, patienceMs };
@@ -85,12 +101,15 @@ export async function createCollector(
     checkLoad,
     observer,
     clock,
-    batches: new BatchIntake(queueing, flow, observer, config.maxRequestEvents, checkLoad),
-    onInternalError: (error) => logger.error({ err: error }, 'a call failed: internal error'),
+    tracing: calls,
+    batches: new BatchIntake(queueing, flow, observer, config.maxRequestEvents, checkLoad, calls),
+    onInternalError: (error, call) =>
+      logger.error({ ...call, err: error }, 'a call failed: internal error'),
   });
   const limitHit = limitMetrics(metrics, logger, clock);
   const connections = new ConnectionLimits(config, service, clock, random, limitHit);
-  const server = new GrpcServer(config, service, clock, logger, connections);
+  const transport = { limits: connections, certificates: grpcCertificates };
+  const server = new GrpcServer(config, service, clock, logger, transport);
   const setServing = (available: boolean) => server.setServing(available);
   const probe = new QueueProbe(queue, clock, setServing, config.queueStrict);
   const stuck = new StuckStreamWatch(service, clock, logger);
@@ -113,11 +132,14 @@ export async function createCollector(
     readiness: () => Promise.resolve(readiness(service, probe, gate)),
     metrics,
     logger,
+    ...(httpCertificates && { certificates: httpCertificates }),
   });
 
   // Stopped in reverse: the server drains while batchers and queue still work.
   return [
+    ...(httpCertificates ? [httpCertificates] : []),
     http,
+    ...(tracing ? [tracing] : []),
     queueComponent(queue),
     partitions,
     batchers,
@@ -126,6 +148,7 @@ export async function createCollector(
     probe,
     connections,
     ...access.components(service),
+    ...(grpcCertificates ? [grpcCertificates] : []),
     server,
   ];
 }

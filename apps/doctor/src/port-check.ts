@@ -1,5 +1,7 @@
 import { request } from 'node:http';
+import { request as requestTls } from 'node:https';
 import { createServer } from 'node:net';
+import { connect } from 'node:tls';
 import {
   fineFinding,
   problemFinding,
@@ -27,7 +29,7 @@ export async function checkHttpPort(
   const obstacle = port === 0 ? undefined : await obstacleTo(port);
   if (obstacle === undefined) return fineFinding(setting, 'free');
   if (!isTaken(obstacle)) return forbiddenPort(setting, obstacle, variable);
-  const answer = await readiness(port);
+  const answer = (await readiness(port, request)) ?? (await readiness(port, requestTls));
   if (answer === undefined) {
     const means = `it does not answer as a ${program} does`;
     return warningFinding(setting, 'taken by another program', means, `${variable}=<a free port>`);
@@ -45,9 +47,11 @@ export async function checkGrpcPort(port: number, clock: Clock, token?: string):
   const obstacle = port === 0 ? undefined : await obstacleTo(port);
   if (obstacle === undefined) return fineFinding(setting, 'free');
   if (!isTaken(obstacle)) return forbiddenPort(setting, obstacle, 'COLLECTOR_PORT');
-  const status = await askHealth(port, clock);
+  const speaksTls = await shakesHands(port);
+  const status = await askHealth(port, clock, speaksTls);
   if (status === 'SERVING') {
-    if (token === undefined) return fineFinding(setting, 'a collector serves');
+    // With TLS it would need the certificates of a client: what its token is worth is not asked.
+    if (token === undefined || speaksTls) return fineFinding(setting, 'a collector serves');
     const refusal = await refusalOfToken(port, token, clock);
     return refusal === undefined
       ? fineFinding(setting, 'a collector serves, and takes a request with COLLECTOR_TOKEN')
@@ -55,6 +59,10 @@ export async function checkGrpcPort(port: number, clock: Clock, token?: string):
   }
   if (status !== undefined) {
     return warningFinding(setting, `a collector answers ${status}`, 'it takes no events now');
+  }
+  if (speaksTls) {
+    const means = 'it tells more only to a client with a certificate, if it is a collector';
+    return warningFinding(setting, 'a server over TLS', means);
   }
   const means = 'no gRPC server with a health service for event.EventService answers there';
   return warningFinding(setting, 'taken by another program', means, 'COLLECTOR_PORT=<a free port>');
@@ -84,11 +92,31 @@ export function forbiddenPort(
   return problemFinding(setting, code ?? 'unusable', means, `${variable}=<a port above 1023>`);
 }
 
-/** Undefined for an answer that is not ours. */
-function readiness(port: number): Promise<{ ready: boolean; reason: string } | undefined> {
+/** Whether a server of TLS is there, whomever it lets in. */
+function shakesHands(port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const asked = request(
-      { host: HOST, port, path: '/readyz', timeout: ANSWER_LIMIT_MS, agent: false },
+    const socket = connect({ host: HOST, port, rejectUnauthorized: false, ALPNProtocols: ['h2'] });
+    const end = (shaken: boolean) => {
+      socket.destroy();
+      resolve(shaken);
+    };
+    socket.setTimeout(ANSWER_LIMIT_MS, () => end(false));
+    socket.once('secureConnect', () => end(true));
+    socket.on('error', () => end(false));
+    socket.once('close', () => resolve(false));
+  });
+}
+
+/** Undefined for an answer that is not ours. */
+function readiness(
+  port: number,
+  ask: typeof request | typeof requestTls,
+): Promise<{ ready: boolean; reason: string } | undefined> {
+  const where = { host: HOST, port, path: '/readyz', timeout: ANSWER_LIMIT_MS, agent: false };
+  return new Promise((resolve) => {
+    const asked = ask(
+      // Nothing is confided to whoever answers here: any certificate will do.
+      { ...where, rejectUnauthorized: false },
       (response) => {
         let text = '';
         response.on('data', (chunk: Buffer) => {

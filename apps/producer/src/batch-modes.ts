@@ -44,11 +44,13 @@ class PublisherSender implements Sender {
   readonly #open = new Set<Promise<unknown>>();
 
   constructor(method: PublishMethod, deps: SenderDeps) {
-    const { collector, connections, batchSize, clock, random, tally, token } = deps;
+    const { collector, transport, connections, batchSize, clock, random, tally, token } = deps;
     this.#method = method;
     this.#deps = deps;
     this.#publisher = new Publisher({
       collectors: collector,
+      credentials: transport.credentials,
+      channelOptions: transport.channelOptions,
       connections,
       method,
       ...(token !== undefined && { token }),

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import type { TokenSource } from '@event-pipeline/publisher';
 import { messageOf, type Clock, type Random } from '@event-pipeline/runtime';
+import { PLAINTEXT, type CollectorTransport } from './collector-transport';
 import { EventFeed } from './event-feed';
 import type { EventSource } from './event-source';
 import type { ProducerOptions } from './producer-options';
@@ -29,6 +30,8 @@ export interface RunDeps {
   readonly tally: Tally;
   /** Sent with each call; undefined: none. */
   readonly token?: TokenSource | undefined;
+  /** Default: without TLS. */
+  readonly transport?: CollectorTransport;
   /** A message for people while the run goes on. */
   notice(text: string): void;
   /** Called once the collector is there and sending begins. */
@@ -114,7 +117,7 @@ class Run {
   }
 
   async #connect(): Promise<boolean> {
-    const { clock, notice } = this.#deps;
+    const { clock, notice, transport = PLAINTEXT } = this.#deps;
     const { collector, timeoutMs } = this.#options;
     const connecting = new AbortController();
     void clock.sleep(CONNECT_NOTICE_MS, connecting.signal).then(() => {
@@ -127,7 +130,7 @@ class Run {
       this.#end(
         'unreachable',
         `no collector answers at ${collector} (waited ${limitMs / 1_000} s): check that it runs and ` +
-          `listens there, or name another address with --collector or COLLECTOR_ADDRESS`,
+          `listens there${transport.hint}, or name another address with --collector or COLLECTOR_ADDRESS`,
       );
     }
     return connected;
@@ -148,11 +151,12 @@ class Run {
   }
 
   #openSender(source: EventSource): Sender {
-    const { clock, random, tally, token } = this.#deps;
+    const { clock, random, tally, token, transport = PLAINTEXT } = this.#deps;
     const { mode, collector, batchSize, rate, connections } = this.#options;
     const stop = this.#stop.signal;
     return SEND_MODES[mode].open({
       collector,
+      transport,
       connections,
       batchSize,
       feed: new EventFeed({ source, rate, clock, stop }),

@@ -10,6 +10,7 @@ import {
   type ProgramHost,
 } from '@event-pipeline/runtime';
 import { collectorToken } from './collector-token';
+import { collectorTransport, type CollectorTransport } from './collector-transport';
 import type { EventSource } from './event-source';
 import { openEvents } from './open-events';
 import { helpText } from './option-table';
@@ -47,8 +48,9 @@ async function command(host: ProgramHost, streams: ProducerStreams): Promise<num
       await host.write('stdout', helpText(host.command));
       return EXIT.ok;
     }
+    const transport = collectorTransport(config, host.clock);
     const token = collectorToken(config, host);
-    return await sendEvents(options, token, host, streams, signals);
+    return await sendEvents(options, { transport, token }, host, streams, signals);
   } catch (error) {
     if (!(error instanceof PipelineError) || error.code !== 'CONFIG_INVALID') throw error;
     const problems = messageOf(error).split('\n');
@@ -60,7 +62,7 @@ async function command(host: ProgramHost, streams: ProducerStreams): Promise<num
 
 async function sendEvents(
   options: ProducerOptions,
-  token: TokenSource | undefined,
+  { transport, token }: { transport: CollectorTransport; token: TokenSource | undefined },
   host: ProgramHost,
   { stdin, stderr }: ProducerStreams,
   signals: SignalWatch,
@@ -93,6 +95,7 @@ async function sendEvents(
       random: systemRandom,
       tally,
       token,
+      transport,
       notice: (text) => progress.notice(`producer: ${text}`),
       onConnected: async () => {
         if (!options.json) await host.write('stdout', openingLine(options, source));

@@ -1,5 +1,6 @@
 import type { Clock, Random } from '@event-pipeline/runtime';
 import type { TokenSource } from '@event-pipeline/publisher';
+import type { CollectorTransport } from './collector-transport';
 import type { EventFeed } from './event-feed';
 import type { Tally } from './tally';
 
@@ -7,6 +8,7 @@ import type { Tally } from './tally';
 export interface SenderDeps {
   /** Where the collector listens. */
   readonly collector: string;
+  readonly transport: CollectorTransport;
   readonly connections: number;
   /** Events in one batch. */
   readonly batchSize: number;

@@ -38,7 +38,7 @@ class StreamSender implements Sender {
 
   constructor(deps: SenderDeps) {
     this.#deps = deps;
-    this.#clients = openClients(deps.collector, deps.connections);
+    this.#clients = openClients(deps.collector, deps.connections, deps.transport);
   }
 
   get isWaiting(): boolean {

@@ -21,6 +21,15 @@ const POLL_MS = 25;
 /** A wait of this length deserves a word. */
 const NOTICE_AFTER_MS = 2_000;
 
+const NO_TLS: NodeJS.ProcessEnv = {
+  COLLECTOR_TLS_CERT_FILE: '',
+  COLLECTOR_TLS_KEY_FILE: '',
+  COLLECTOR_TLS_CLIENT_CA_FILE: '',
+  HTTP_TLS_CERT_FILE: '',
+  HTTP_TLS_KEY_FILE: '',
+  HTTP_TLS_CLIENT_CA_FILE: '',
+};
+
 export interface ProgramsOptions {
   /** The folder of the built programs. */
   readonly programs: string;
@@ -97,6 +106,8 @@ export class PipelinePrograms {
         ...(queueUrl !== undefined && { QUEUE_URL: queueUrl, QUEUE_URL_FILE: '' }),
         // Its lines are read here, and written for people where they are shown.
         LOG_FORMAT: 'json',
+        // They are asked over HTTP, and sent events, on this machine.
+        ...NO_TLS,
         ...settings,
       },
       log,

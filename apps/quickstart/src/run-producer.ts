@@ -6,6 +6,15 @@ import type { ProducerSummary } from './report';
 /** The summary is one JSON object with at most 100 rejections in it. */
 const MAX_OUTPUT = 1_048_576;
 
+/** The collector of the quickstart speaks none. */
+const NO_TLS: NodeJS.ProcessEnv = {
+  CLIENT_TLS: '',
+  CLIENT_TLS_CA_FILE: '',
+  CLIENT_TLS_CERT_FILE: '',
+  CLIENT_TLS_KEY_FILE: '',
+  CLIENT_TLS_SERVER_NAME: '',
+};
+
 export interface ProducerRun {
   /** Its main.js. */
   readonly script: string;
@@ -30,7 +39,7 @@ export async function runProducer(
     [...args, '--count', String(count), '--collector', collector],
     // It is told by its arguments; a COLLECTOR_ADDRESS that it cannot use is no reason to fail.
     {
-      env: { ...env, COLLECTOR_ADDRESS: undefined },
+      env: { ...env, ...NO_TLS, COLLECTOR_ADDRESS: undefined },
       stdio: ['ignore', 'pipe', 'inherit'],
       detached: true,
     },

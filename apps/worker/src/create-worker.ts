@@ -12,12 +12,16 @@ import {
 } from '@event-pipeline/consumer';
 import { queueComponent, sampleQueue, type Queue } from '@event-pipeline/queue';
 import { createQueue } from '@event-pipeline/queue/create';
-import { systemClock, systemRandom, type Component } from '@event-pipeline/runtime';
+import { systemClock, systemRandom, tlsFilesOf, type Component } from '@event-pipeline/runtime';
 import { createRetentionDuty, storeComponent, type EventStore } from '@event-pipeline/store';
 import { createStore, type StoreDependencies } from '@event-pipeline/store/create';
 import {
+  Certificates,
   createHttpServer,
   createMetrics,
+  LoopDelayDuty,
+  httpTlsVariables,
+  createTracing,
   type Logger,
   type Metrics,
 } from '@event-pipeline/telemetry';
@@ -25,6 +29,7 @@ import { createEventStoreSink } from './event-store-sink';
 import { createDefaultHandler, type DefaultHandler } from './handlers/default-handler';
 import { loadHandlers } from './handlers/load-handlers';
 import { withSimulatedWork } from './handlers/simulated-work';
+import { leaseTracing } from './lease-tracing';
 import type { WorkerConfig } from './worker-config';
 import { workerMetrics } from './worker-metrics';
 
@@ -49,6 +54,9 @@ export async function createWorker(
   ]);
 
   const metrics = createMetrics();
+  const files = tlsFilesOf(httpTlsVariables(config));
+  const certificates = files && new Certificates({ server: 'http', files, clock, logger, metrics });
+  const tracing = await createTracing(config, { name: 'worker', clock, logger });
   const queue = await createQueue(config, {
     clock,
     random,
@@ -65,6 +73,7 @@ export async function createWorker(
     random,
     logger,
     observer: workerMetrics(metrics, clock),
+    ...(tracing && { traceLease: leaseTracing(tracing) }),
     ...(store !== undefined && { sink: createEventStoreSink({ store, metrics, clock, logger }) }),
     concurrency: config.concurrency,
     batchSize: config.batchSize,
@@ -78,6 +87,11 @@ export async function createWorker(
     },
     handlerTimeoutMs: config.handlerTimeoutMs,
   });
+  metrics.beforeScrape(() => {
+    const { events, bytes } = consumer.inFlight();
+    metrics.inFlightEvents.set(events);
+    metrics.inFlightBytes.set(bytes);
+  });
   const http = createHttpServer({
     name: 'http-server',
     host: config.httpHost,
@@ -87,11 +101,15 @@ export async function createWorker(
     readiness: () => readiness(queue, store, consumer),
     metrics,
     logger,
+    ...(certificates && { certificates }),
   });
 
   // Stopped in reverse: the consumer drains while the queue and the store still work.
   return [
+    ...(certificates ? [certificates] : []),
     http,
+    new LoopDelayDuty(clock, (seconds) => metrics.loopDelaySeconds.observe(seconds)),
+    ...(tracing ? [tracing] : []),
     queueComponent(queue),
     ...(store === undefined ? [] : storeParts(store, config, { clock, random, logger }, metrics)),
     announced(consumer, config, handlers.keys(), byDefault, logger),

@@ -17,6 +17,18 @@ describe('a lease of a consumer', () => {
     await scene.expectLeft({ processed: 1, expiredLeases: 0 });
   });
 
+  it('is in flight with its events and their bytes until it is settled', async () => {
+    const scene = new Scene();
+    await scene.put(8, 12);
+    const consumer = await scene.start(() => scene.clock.sleep(100), { batchSize: 3 });
+    await scene.advance(0);
+    expect(consumer.inFlight()).toEqual({ events: 3, bytes: '{"n":8}{"n":9}{"n":10}'.length });
+    for (let event = 0; event < 4; event++) await scene.advance(100);
+    expect(consumer.inFlight()).toEqual({ events: 2, bytes: '{"n":11}{"n":12}'.length });
+    await scene.advance(LONG);
+    expect(consumer.inFlight()).toEqual({ events: 0, bytes: 0 });
+  });
+
   it('tells its handlers when it is lost, is not settled, and is counted and logged once', async () => {
     const scene = new Scene();
     await scene.put(1, 3);

@@ -9,6 +9,8 @@ export interface ObservedLease {
   readonly events: number;
   /** True when it ran with nothing beside it, since it may be what ended an earlier worker. */
   readonly isolated: boolean;
+  /** Of its span, where it is traced: for the exemplars of metrics. */
+  readonly traceId?: string;
 }
 
 export interface SettledLease<E> extends ObservedLease {

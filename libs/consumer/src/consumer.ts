@@ -1,7 +1,12 @@
 import { setMaxListeners } from 'node:events';
 import { PipelineError, type Clock, type Component, type Random } from '@event-pipeline/runtime';
-import { DEFAULT_RETRY_POLICY, type Queue, type RetryPolicy } from '@event-pipeline/queue';
-import type { Logger } from '@event-pipeline/telemetry';
+import {
+  DEFAULT_RETRY_POLICY,
+  type Lease,
+  type Queue,
+  type RetryPolicy,
+} from '@event-pipeline/queue';
+import type { Logger, TracedSpan } from '@event-pipeline/telemetry';
 import type { ConsumerObserver } from './consumer-observer';
 import type { EventCodec } from './event-codec';
 import type { HandlersByType } from './event-handler';
@@ -28,6 +33,8 @@ export interface ConsumerOptions<E> {
   readonly random: Random;
   readonly logger: Logger;
   readonly observer?: ConsumerObserver<E>;
+  /** Begins the span of a lease, which the consumer ends; undefined for one that is not sampled. */
+  readonly traceLease?: (lease: Lease) => TracedSpan | undefined;
   /** Leases worked on side by side. With 1, events are handled strictly in the queue's order. */
   readonly concurrency: number;
   /** Most events in a lease, 1 to MAX_BATCH_EVENTS of the queue. */
@@ -193,6 +200,11 @@ export class Consumer<E> implements Component {
   /** Why no events are taken though the queue has some; undefined while there is no reason. */
   pausedReason(): string | undefined {
     return this.sinkOutage.reason;
+  }
+
+  /** Events in leases that are not settled yet, and their bytes. Costs a look at each event. */
+  inFlight(): { readonly events: number; readonly bytes: number } {
+    return this.work.inFlight();
   }
 
   private async checkSink(): Promise<void> {

@@ -71,7 +71,13 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
   /** 1 the first time, one more after each failure. */
   readonly attempt: number;
+  /** Each of its lines names the lease, and its trace where it is traced. */
   readonly logger: Logger;
+  /**
+   * The span of the lease, where it is traced: hand it on with what the handler calls. The event's own
+   * trace, which may be another, is among its attributes.
+   */
+  readonly traceparent?: string;
 }
 
 export interface BatchContext {
@@ -79,7 +85,10 @@ export interface BatchContext {
   readonly signal: AbortSignal;
   /** For each event, by its position: 1 the first time, one more after each failure. */
   readonly attempts: readonly number[];
+  /** As in {@link HandlerContext}. */
   readonly logger: Logger;
+  /** As in {@link HandlerContext}. */
+  readonly traceparent?: string;
 }
 
 /** The type name under which the handler of all other types is registered. */

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Delivery, Lease } from '@event-pipeline/queue';
+import type { TracedSpan } from '@event-pipeline/telemetry';
 import { batchCalls, failuresByIndex, isFresh, type GroupMember } from './batch-group';
 import { CallVerdicts, type Call, type CallVerdictsParts } from './call-verdicts';
 import type { BatchHandler, BatchResult, HandlerContext, SingleHandler } from './event-handler';
@@ -21,6 +22,8 @@ export interface LeaseToRun {
   readonly stopping: AbortSignal;
   /** Aborts when the lease is lost or the grace is over. */
   readonly signal: AbortSignal;
+  /** Where it is traced. */
+  readonly span?: TracedSpan | undefined;
 }
 
 /**
@@ -40,6 +43,7 @@ export class LeaseRun<E> {
   private readonly groups = new Map<HandlerEntry<E>, GroupMember<E>[]>();
   private readonly calls: HandlerCalls<E>;
   private readonly debug: boolean;
+  private readonly trace: { readonly traceparent?: string };
   private context: HandlerContext;
   private lastTurn: number;
   /** Read once a call, for the end of the last and the begin of the next. */
@@ -52,7 +56,9 @@ export class LeaseRun<E> {
     this.verdicts = new CallVerdicts(parts, work.lease, work.signal);
     this.debug = parts.logger.isDebug();
     this.calls = new HandlerCalls(parts.handlers.watch, work.signal);
-    this.context = { signal: this.calls.signal, attempt: 1, logger: parts.logger };
+    const { span } = work;
+    this.trace = span === undefined ? {} : { traceparent: span.traceparent };
+    this.context = { signal: this.calls.signal, attempt: 1, logger: parts.logger, ...this.trace };
     this.now = this.lastTurn = parts.clock.monotonic();
   }
 
@@ -183,7 +189,7 @@ export class LeaseRun<E> {
     }
     if (this.debug) for (const event of events) this.logStart(event);
     const call = { entry, admission, startedAt: this.now };
-    const context = { signal: this.calls.signal, attempts, logger };
+    const context = { signal: this.calls.signal, attempts, logger, ...this.trace };
     try {
       const returned = batch(events, context);
       if (isThenable(returned)) {

@@ -1,5 +1,6 @@
 import { PipelineError, type Clock, type Random } from '@event-pipeline/runtime';
 import type { Lease, SettleException } from '@event-pipeline/queue';
+import type { TracedSpan } from '@event-pipeline/telemetry';
 import type { ConsumerObserver } from './consumer-observer';
 import type { EventCodec } from './event-codec';
 import type { EventSink, SinkEvent, SinkRefusal } from './event-sink';
@@ -35,11 +36,13 @@ export class LeaseSink<E> {
    * consumer drains, they are given back in it, uncounted. Never rejects for what the sink does.
    *
    * @param signal aborts when the lease is lost or the grace is over
+   * @param span of the lease: each call of the sink has one of its own in it
    */
   async store(
     lease: Lease,
     outcome: LeaseOutcome<E>,
     signal: AbortSignal,
+    span?: TracedSpan,
   ): Promise<LeaseOutcome<E>> {
     if (outcome.done.length === 0) return outcome;
     const { clock, random, outage, observer, draining } = this.options;
@@ -51,7 +54,10 @@ export class LeaseSink<E> {
     try {
       for (let failures = 1; !signal.aborted; failures++) {
         const sentAt = clock.monotonic();
+        const attributes = { 'db.operation.batch.size': events.length };
+        const call = span?.child('store events', { role: 'client', attributes });
         const answer = await this.call(events, signal);
+        call?.end(answer instanceof PipelineError ? answer.code : undefined);
         if (!(answer instanceof PipelineError)) {
           outage.over();
           const ms = clock.monotonic() - sentAt;

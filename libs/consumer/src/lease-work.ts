@@ -1,4 +1,5 @@
 import type { Lease, Queue } from '@event-pipeline/queue';
+import type { Logger, TracedSpan } from '@event-pipeline/telemetry';
 import { LeaseExtender } from './lease-extender';
 import type { ConsumerObserver, LostLease, ObservedLease } from './consumer-observer';
 import type { LeaseOutcome } from './lease-outcome';
@@ -15,6 +16,8 @@ export const FINAL_SETTLE_MS = 500;
 export interface LeaseWorkOptions<E> extends LeaseRunParts<E> {
   readonly queue: Pick<Queue, 'extend' | 'settle'>;
   readonly observer: ConsumerObserver<E>;
+  /** Begins the span of a lease. */
+  readonly traceLease?: (lease: Lease) => TracedSpan | undefined;
   readonly outage: QueueOutage;
   readonly sink?: EventSink<E>;
   readonly sinkOutage: SinkOutage;
@@ -23,6 +26,14 @@ export interface LeaseWorkOptions<E> extends LeaseRunParts<E> {
   readonly draining: AbortSignal;
   /** From here on handlers are told to give up, and are not waited for. */
   readonly graceOver: AbortSignal;
+}
+
+/** A lease in hand, with what it is known by in the log and in traces. */
+interface LeaseInHand {
+  readonly lease: Lease;
+  readonly observed: ObservedLease;
+  readonly logger: Logger;
+  readonly span: TracedSpan | undefined;
 }
 
 /**
@@ -41,7 +52,7 @@ const LAST_STORE_MS = FINAL_SETTLE_MS / 2;
 
 /** Takes leases from their receipt to their end: extended, handled, stored, settled, reported. */
 export class LeaseWork<E> {
-  private readonly held = new Set<LeaseExtender>();
+  private readonly held = new Map<LeaseExtender, Lease>();
   private readonly settler: LeaseSettler;
   private readonly sink: LeaseSink<E> | undefined;
 
@@ -57,92 +68,120 @@ export class LeaseWork<E> {
     return this.held.size;
   }
 
+  inFlight(): { readonly events: number; readonly bytes: number } {
+    let [events, bytes] = [0, 0];
+    for (const { size, deliveries } of this.held.values()) {
+      events += size;
+      for (const { body } of deliveries) bytes += Buffer.byteLength(body);
+    }
+    return { events, bytes };
+  }
+
   /**
    * @param requestedAt monotonic time from before the lease was asked for
    * @param isolated whether nothing else runs beside it
    */
   async run(lease: Lease, requestedAt: number, isolated: boolean): Promise<void> {
-    const { clock, queue, leaseMs, draining, graceOver, observer } = this.options;
-    const observed = { partition: lease.partition, events: lease.size, isolated };
+    const { clock, queue, leaseMs, draining, graceOver, observer, traceLease } = this.options;
+    const span = traceLease?.(lease);
+    const observed = {
+      partition: lease.partition,
+      events: lease.size,
+      isolated,
+      ...(span !== undefined && { traceId: span.traceId }),
+    };
     observer.onLease?.(observed);
     const startedAt = clock.monotonic();
+    const logger = this.options.logger.child(namesOf(lease, span));
+    const inHand: LeaseInHand = { lease, observed, logger, span };
     const extender = new LeaseExtender(queue, clock, lease, leaseMs, requestedAt);
-    this.held.add(extender);
+    this.held.set(extender, lease);
     const { signal } = extender;
-    const run = new LeaseRun(this.options, { lease, isolated, stopping: draining, signal });
+    const parts = { ...this.options, logger };
+    const run = new LeaseRun(parts, { lease, isolated, stopping: draining, signal, span });
     try {
       if (graceOver.aborted) extender.abort();
       await untilAborted(run.run(), graceOver);
       if (isolated) await clock.sleep(ISOLATED_AFTERMATH_MS, graceOver);
       const handlingMs = clock.monotonic() - startedAt;
-      const outcome = await this.store(lease, run.outcome(), extender);
+      const outcome = await this.store(inHand, run.outcome(), extender);
       extender.stop();
       // One whose time ran out without an answer may still be held: the queue knows, so it is asked.
-      if (extender.lost === 'refused') return this.reportLost(observed, lease, extender.lost);
-      await this.settle(observed, lease, outcome, handlingMs, extender);
+      if (extender.lost === 'refused') return this.reportLost(inHand, extender.lost);
+      await this.settle(inHand, outcome, handlingMs, extender);
     } finally {
       run.close();
       extender.stop();
       this.held.delete(extender);
+      // Of one that ended well, or was lost, this comes too late and changes nothing.
+      span?.end('INTERNAL');
     }
   }
 
   private giveUp(): void {
-    for (const extender of this.held) extender.abort();
+    for (const extender of this.held.keys()) extender.abort();
   }
 
   /** The outcome as it may be settled: see {@link LeaseSink.store}. */
   private async store(
-    lease: Lease,
+    { lease, span }: LeaseInHand,
     outcome: LeaseOutcome<E>,
     { lost, signal }: LeaseExtender,
   ): Promise<LeaseOutcome<E>> {
     const { clock, graceOver } = this.options;
     if (this.sink === undefined || lost === 'refused') return outcome;
-    if (lost !== undefined || !graceOver.aborted) return this.sink.store(lease, outcome, signal);
+    if (lost !== undefined || !graceOver.aborted) {
+      return this.sink.store(lease, outcome, signal, span);
+    }
     const over = new AbortController();
     const ended = new AbortController();
     void clock.sleep(LAST_STORE_MS, ended.signal).then(() => over.abort());
-    const stored = await this.sink.store(lease, outcome, over.signal);
+    const stored = await this.sink.store(lease, outcome, over.signal, span);
     ended.abort();
     return stored;
   }
 
   private async settle(
-    observed: ObservedLease,
-    lease: Lease,
+    inHand: LeaseInHand,
     outcome: LeaseOutcome<E>,
     handlingMs: number,
     { deadline, lost }: LeaseExtender,
   ): Promise<void> {
     const { clock, observer, graceOver } = this.options;
+    const { lease, observed } = inHand;
     const handedInAt = clock.monotonic();
     const settled = await this.settler.settle(lease, outcome.exceptions, deadline, graceOver);
     if (settled.result !== 'settled') {
-      return this.reportLost(observed, lease, lost ?? settled.result, settled.error);
+      return this.reportLost(inHand, lost ?? settled.result, settled.error);
     }
     const settleMs = clock.monotonic() - handedInAt;
-    this.log(observed, outcome, handlingMs + settleMs);
+    this.log(inHand, outcome, handlingMs + settleMs);
     observer.onSettled?.({ ...observed, outcome, handlingMs, settleMs });
   }
 
-  private log(lease: ObservedLease, outcome: LeaseOutcome<E>, ms: number): void {
-    const { logger } = this.options;
+  private log({ observed, logger, span }: LeaseInHand, outcome: LeaseOutcome<E>, ms: number): void {
     const { done, retried, deferred, dead, released, firstFailure, failures } = outcome;
     const fields = {
-      partition: lease.partition,
-      events: lease.events,
+      events: observed.events,
       ms: Math.round(ms),
       done: done.length,
       retried,
       deferred,
       dead: Object.values(dead).reduce((sum, count) => sum + count, 0),
       released,
-      ...(lease.isolated ? { isolated: true } : {}),
+      ...(observed.isolated ? { isolated: true } : {}),
     };
+    span?.set({
+      'event_pipeline.done': fields.done,
+      'event_pipeline.retried': retried,
+      'event_pipeline.deferred': deferred,
+      'event_pipeline.dead': fields.dead,
+      'event_pipeline.released': released,
+    });
+    span?.end();
     if (firstFailure !== undefined) {
       logger.warn({ ...fields, firstFailure, failures }, 'events of a lease failed');
-    } else if (lease.events > 0 && deferred === lease.events) {
+    } else if (observed.events > 0 && deferred === observed.events) {
       // Again and again while a handler is paused, which has been said once.
       logger.debug(fields, 'put off a lease: its handlers keep failing');
     } else {
@@ -151,13 +190,13 @@ export class LeaseWork<E> {
   }
 
   private reportLost(
-    observed: ObservedLease,
-    lease: Lease,
+    { observed, logger, span }: LeaseInHand,
     reason: LostLease['reason'],
     error?: Settled['error'],
   ): void {
-    const { logger, observer } = this.options;
-    const fields = { partition: lease.partition, lease: lease.id, events: lease.size, reason };
+    const { observer } = this.options;
+    const fields = { events: observed.events, reason };
+    span?.end(`LEASE_${reason.toUpperCase()}`);
     if (reason === 'failed') {
       logger.error(
         { ...fields, err: error },
@@ -170,6 +209,11 @@ export class LeaseWork<E> {
     }
     observer.onLost?.({ ...observed, reason });
   }
+}
+
+/** What every line about the lease bears. */
+function namesOf({ partition, id }: Lease, span: TracedSpan | undefined): object {
+  return { partition, lease: id, ...(span !== undefined && { trace: span.traceId }) };
 }
 
 /** Resolves when the work has ended or the signal aborts; what is left of the work goes on. */

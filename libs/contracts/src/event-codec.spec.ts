@@ -9,6 +9,7 @@ import {
 } from '.';
 
 const base = { eventId: '6f9619ff-8b86-4d01-b42d-00cf4fc964ff', type: 'page_view', timestamp: 1 };
+const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 describe('the stored form of an event', () => {
   it('begins with the three members of the first version, in their order', () => {
@@ -96,6 +97,38 @@ describe('the stored form of an event', () => {
   it('says when it was received, and nothing for a text that is no event', () => {
     expect(receivedAtOf(encodeStoredEvent(Event.fromPartial(base), 7))).toBe(7);
     expect(receivedAtOf('{')).toBeUndefined();
+  });
+
+  it('keeps the span that received it, and none where there is none', () => {
+    const event = Event.fromPartial({ ...base, source: 's' });
+    const text = encodeStoredEvent(event, 7, TRACEPARENT);
+    expect(text).toContain(`,"receivedAt":7,"traceparent":"${TRACEPARENT}","source":"s"`);
+    expect(decodeStoredEvent(text)).toMatchObject({ receivedAt: 7, traceparent: TRACEPARENT });
+    expect(decodeStoredEvent(encodeStoredEvent(event, 7))).not.toHaveProperty('traceparent');
+  });
+
+  it('is the same event when it came another time and by another span', () => {
+    const sent = (traceparent: string, data = '{"a":1}') =>
+      Event.fromPartial({
+        ...base,
+        attributes: new Map([
+          ['traceparent', traceparent],
+          ['tenant', 'a'],
+        ]),
+        data: Buffer.from(data),
+      });
+    const other = TRACEPARENT.replace('4bf9', '0000');
+    const first = encodeStoredEvent(sent(TRACEPARENT), 7, TRACEPARENT);
+    expect(isSameEvent(first, encodeStoredEvent(sent(TRACEPARENT), 8))).toBe(true);
+    expect(isSameEvent(first, encodeStoredEvent(sent(other), 9, other))).toBe(true);
+    expect(isSameEvent(first, encodeStoredEvent(sent(other, '{"a":2}'), 9, other))).toBe(false);
+    // What the data says counts, even where it looks like a span.
+    const says = (traceparent: string) => JSON.stringify({ traceparent });
+    const [one, two] = [says(TRACEPARENT), says(other)].map((data) =>
+      encodeStoredEvent(sent(TRACEPARENT, data), 7),
+    );
+    expect(isSameEvent(one!, two!)).toBe(false);
+    expect(isSameEvent(one!, one!.replace('"tenant":"a"', '"tenant":"b"'))).toBe(false);
   });
 
   it.each([

@@ -15,6 +15,8 @@ export interface StoredEvent {
   readonly receivedAt: number;
   /** Who sent it, as the collector found out; absent where it asks nobody. No client can set it. */
   readonly principal?: string;
+  /** The collector's span that received it, as W3C `traceparent`; absent where none was kept. */
+  readonly traceparent?: string;
   readonly source?: string;
   readonly partitionKey?: string;
   readonly schemaVersion?: string;
@@ -36,15 +38,24 @@ export function isJsonContentType(contentType: string): boolean {
 }
 
 /**
- * The JSON text that the queue stores: eventId, type and timestamp first, then receivedAt and principal,
- * which the collector sets, then whatever else is set, data last. JSON data is embedded as the producer's own bytes (parsing and
+ * The JSON text that the queue stores: eventId, type and timestamp first, then what the collector sets
+ * (receivedAt and, where there are any, traceparent and principal), then whatever else is set, data last. JSON data is embedded as the producer's own bytes (parsing and
  * printing would change large numbers, order and duplicate keys); other data becomes dataBase64.
  *
  * The event must have been accepted by the validator: JSON data that is not JSON would make the
  * whole text unreadable.
+ *
+ * @param traceparent of the collector's span; empty where none is kept
+ * @param principal who sent it; empty where nobody was asked
  */
-export function encodeStoredEvent(event: Event, receivedAt: number, principal = ''): string {
+export function encodeStoredEvent(
+  event: Event,
+  receivedAt: number,
+  traceparent = '',
+  principal = '',
+): string {
   let json = `{"eventId":${JSON.stringify(event.eventId)},"type":${JSON.stringify(event.type)},"timestamp":${event.timestamp},"receivedAt":${receivedAt}`;
+  if (traceparent !== '') json += `,"traceparent":${JSON.stringify(traceparent)}`;
   if (principal !== '') json += `,"principal":${JSON.stringify(principal)}`;
   if (event.source !== '') json += `,"source":${JSON.stringify(event.source)}`;
   if (event.partitionKey !== '') json += `,"partitionKey":${JSON.stringify(event.partitionKey)}`;
@@ -99,7 +110,7 @@ export function decodeStoredEvent(body: string): StoredEvent {
   }
   if (!isRecord(raw)) throw invalid('an object', raw);
   const { eventId, type, timestamp, receivedAt, attributes, dataBase64 } = raw;
-  const { principal, source, partitionKey, schemaVersion, dataContentType } = raw;
+  const { principal, source, partitionKey, schemaVersion, dataContentType, traceparent } = raw;
   if (typeof eventId !== 'string') throw invalid('a string as eventId', eventId);
   if (typeof type !== 'string') throw invalid('a string as type', type);
   if (typeof timestamp !== 'number') throw invalid('a number as timestamp', timestamp);
@@ -112,6 +123,7 @@ export function decodeStoredEvent(body: string): StoredEvent {
     attributes: attributesOf(attributes),
   };
   if (typeof principal === 'string') event.principal = principal;
+  if (typeof traceparent === 'string') event.traceparent = traceparent;
   if (typeof source === 'string') event.source = source;
   if (typeof partitionKey === 'string') event.partitionKey = partitionKey;
   if (typeof schemaVersion === 'string') event.schemaVersion = schemaVersion;
@@ -121,16 +133,28 @@ export function decodeStoredEvent(body: string): StoredEvent {
   return event;
 }
 
-/** Where {@link encodeStoredEvent} writes what is the collector's: the time of receipt, and who sent it. */
-const BY_COLLECTOR =
-  /^(\{"eventId":"[^"\\]*","type":"[^"\\]*","timestamp":-?\d+),"receivedAt":\d+(?:,"principal":"[^"\\]*")?/;
+/** Where {@link encodeStoredEvent} writes what is the collector's: the time of receipt, the span, the sender. */
+const RECEIPT =
+  /^(\{"eventId":"[^"\\]*","type":"[^"\\]*","timestamp":-?\d+),"receivedAt":\d+(?:,"traceparent":"[0-9a-f-]*")?(?:,"principal":"[^"\\]*")?/;
+
+const TRACEPARENT = /("traceparent":")00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"/g;
 
 /**
- * Whether two texts under one id are the same event. What the collector has set does not count: an event
- * that its producer has sent twice was received twice, and the second time perhaps under another name.
+ * Whether two texts under one id are the same event. What says how it came does not count: an event that
+ * its producer has sent twice was received twice, perhaps sent from two spans, and the second time under
+ * another name.
  */
 export function isSameEvent(one: string, other: string): boolean {
-  return one === other || one.replace(BY_COLLECTOR, '$1') === other.replace(BY_COLLECTOR, '$1');
+  return one === other || withoutWay(one) === withoutWay(other);
+}
+
+/** The text without its receipt, and without the span in its attributes. */
+function withoutWay(text: string): string {
+  const event = text.replace(RECEIPT, '$1');
+  // What the data says counts, whatever it looks like.
+  const data = event.indexOf(DATA_MEMBER);
+  const head = data < 0 ? event : event.slice(0, data);
+  return head.replace(TRACEPARENT, '$1"') + event.slice(head.length);
 }
 
 /** When a stored event was received, Unix ms; undefined for a text that is no event. */

@@ -53,7 +53,11 @@ export interface EventDefaults {
   readonly now: () => number;
   /** The id of an event that bears none. */
   readonly newId: () => string;
+  /** The traceparent of an event that bears none; see PublisherOptions. */
+  readonly traceparent?: (() => string | undefined) | undefined;
 }
+
+const TRACEPARENT = 'traceparent';
 
 /**
  * Checks the types of an event and says how much room it takes.
@@ -85,6 +89,12 @@ export function measureEvent(event: PublishableEvent, defaults: EventDefaults): 
   const given = event.attributes;
   if (given !== undefined && !(given instanceof Map && given.size === 0)) {
     attributes = entriesOf(given);
+  }
+  const traceparent = defaults.traceparent?.();
+  if (traceparent !== undefined && !attributes?.some(([name]) => name === TRACEPARENT)) {
+    attributes = [...(attributes ?? []), [TRACEPARENT, traceparent]];
+  }
+  if (attributes !== undefined) {
     for (const [name, value] of attributes) {
       const entry = entryLength(name, value);
       length += 1 + varintLength(entry) + entry;

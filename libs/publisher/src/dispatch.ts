@@ -5,6 +5,7 @@ import type { Batch } from './batch';
 import { MAX_UNANSWERED } from './batch-call';
 import type { TokenSource } from './call-token';
 import type { PublishMethod } from './publish-method';
+import { BatchBooks } from './batch-books';
 import { BatchLine } from './batch-line';
 import { openChannel } from './collector-channel';
 import { CollectorRotation } from './collector-rotation';
@@ -13,7 +14,7 @@ import type { CallFailure } from './failure-rules';
 import { Lane } from './lane';
 import { LiveBatches } from './live-batches';
 import { observerCalls } from './observer-calls';
-import { PublishError, type PublishErrorCode, type PublishErrorDetails } from './publish-error';
+import { PublishError } from './publish-error';
 import type { PublisherObserver } from './publisher-observer';
 import type { PublisherLimits } from './publisher-options';
 import type { SendWindow } from './send-window';
@@ -39,11 +40,13 @@ const LANE_BYTES = 8 * 1_048_576;
 const CALLS_END_MS = 2_000;
 /** How long the disk may take when the publisher closes, ms. */
 const DISK_MS = 5_000;
+
 /** Brings batches to the collectors, once they are on disk where there is a spill, and settles them. */
 export class Dispatch {
   readonly #options: DispatchOptions;
   readonly #line = new BatchLine();
   readonly #live: LiveBatches;
+  readonly #books: BatchBooks;
   readonly #lanes: readonly Lane[];
   readonly #observer: Required<PublisherObserver>;
   readonly #watch: DeadlineWatch;
@@ -55,15 +58,13 @@ export class Dispatch {
   #recovery: Promise<void> = Promise.resolve();
   #dropping = false;
   #nextLane = 0;
-  #accepted = 0;
-  #rejected = 0;
-  #failed = 0;
 
   constructor(options: DispatchOptions) {
     const { limits, clock } = options;
     this.#options = options;
     this.#observer = observerCalls(options.observer);
     this.#live = new LiveBatches(clock);
+    this.#books = new BatchBooks({ ...options, observer: this.#observer, live: this.#live });
     const { credentials, channelOptions, method, token, random } = options;
     const rotation = new CollectorRotation(limits.collectors, clock);
     const deps = {
@@ -76,12 +77,13 @@ export class Dispatch {
       limits: { maxBatches: MAX_UNANSWERED[method], maxBytes: LANE_BYTES },
       answerMs: limits.answerTimeoutMs,
       openChannel: (address: string) => openChannel(address, credentials, channelOptions),
-      onWritten: (batch: Batch) => this.#onWritten(batch),
-      onAnswer: (batch: Batch, response: PublishEventsResponse) => this.#onAnswer(batch, response),
+      onWritten: (batch: Batch) => this.#books.written(batch),
+      onAnswer: (batch: Batch, response: PublishEventsResponse) =>
+        this.#books.answered(batch, response),
       onRefused: (batch: Batch, failure: CallFailure, statusName: string) =>
-        this.#onRefused(batch, failure, statusName),
+        this.#books.refused(batch, failure, statusName),
       onTrouble: this.#observer.onTrouble,
-      onLanded: (batch: Batch) => this.#settle(batch),
+      onLanded: (batch: Batch) => this.#books.settle(batch),
       onIdle: () => this.#live.notify(),
     };
     this.#lanes = Array.from({ length: limits.connections }, (_, i) => new Lane(i, deps));
@@ -104,9 +106,7 @@ export class Dispatch {
 
   get stats() {
     return {
-      acceptedEvents: this.#accepted,
-      rejectedEvents: this.#rejected,
-      failedEvents: this.#failed,
+      ...this.#books.counts,
       waitingConnections: this.#lanes.filter(({ isRecovering }) => isRecovering).length,
     };
   }
@@ -125,7 +125,7 @@ export class Dispatch {
       (error: unknown) => {
         const known = error instanceof PublishError ? error : undefined;
         const message = known?.message ?? `writing to the spill failed: ${messageOf(error)}`;
-        this.#giveUp(batch, known?.code ?? 'SPILL_FAILED', message, { cause: error });
+        this.#books.giveUp(batch, known?.code ?? 'SPILL_FAILED', message, { cause: error });
       },
     );
   }
@@ -202,7 +202,7 @@ export class Dispatch {
       const hasCall = () => this.#lanes.some((lane) => lane.hasCall);
       await this.#live.until(() => !hasCall(), CALLS_END_MS, signal);
     }
-    for (const batch of [...this.#live]) this.#abandon(batch);
+    for (const batch of [...this.#live]) this.#books.abandon(batch);
     await Promise.all(this.#lanes.map((lane) => lane.close()));
     const written = Promise.all([this.#saving, this.#recovery]).then(() => spill?.close());
     await this.#within(DISK_MS, written);
@@ -218,7 +218,7 @@ export class Dispatch {
   }
 
   #enqueue(batch: Batch): void {
-    if (this.#dropping) return this.#abandon(batch);
+    if (this.#dropping) return this.#books.abandon(batch);
     if (batch.over) return;
     this.#line.push(batch);
     this.#pump();
@@ -239,76 +239,13 @@ export class Dispatch {
     this.#over.abort();
     for (const lane of this.#lanes) lane.finish();
     for (const batch of [...this.#live]) {
-      if (!batch.inFlight) this.#abandon(batch);
+      if (!batch.inFlight) this.#books.abandon(batch);
     }
-  }
-
-  /** Gives a batch up since the publisher closes. What is on disk stays there. */
-  #abandon(batch: Batch): void {
-    if (batch.over && !this.#live.delete(batch)) return;
-    const mayBeQueued = batch.inFlight || batch.ambiguous || batch.spilled;
-    const message = 'the publisher was closed before the event was acknowledged';
-    if (!batch.recovered) this.#failed += batch.fail('CLOSED', message, { mayBeQueued });
-    batch.over = true;
-    this.#live.delete(batch);
-    this.#options.window.release(batch.events, batch.room);
-    this.#live.notify();
-  }
-
-  #giveUp(
-    batch: Batch,
-    code: PublishErrorCode,
-    message: string,
-    details?: PublishErrorDetails,
-  ): void {
-    this.#failed += batch.fail(code, message, details);
-    this.#settle(batch);
-  }
-
-  /** Nothing is to be done about the batch any more, on disk neither. */
-  #settle(batch: Batch): void {
-    batch.over = true;
-    if (!this.#live.delete(batch)) return;
-    if (batch.spilled) this.#options.spill?.done(batch.id);
-    this.#options.window.release(batch.events, batch.room);
-    this.#live.notify();
-  }
-
-  #onWritten(batch: Batch): void {
-    if (batch.sentAt === undefined) {
-      batch.sentAt = this.#options.clock.monotonic();
-      this.#observer.onSent(batch.events);
-    } else {
-      this.#observer.onResent(batch.events);
-    }
-  }
-
-  #onAnswer(batch: Batch, response: PublishEventsResponse): void {
-    const counts = batch.answer(response);
-    this.#accepted += counts.accepted;
-    this.#rejected += counts.rejected;
-    const latencyMs = this.#options.clock.monotonic() - (batch.sentAt ?? 0);
-    this.#observer.onAnswered({ ...counts, latencyMs });
-    this.#settle(batch);
-  }
-
-  /** A batch of an earlier run is given up only where it is the batch that is refused. */
-  #onRefused(batch: Batch, failure: CallFailure, statusName: string): boolean {
-    if (batch.recovered && failure.action === 'stop') return false;
-    const details = { status: statusName, mayBeQueued: batch.ambiguous };
-    this.#giveUp(batch, 'REFUSED', failure.text, details);
-    return true;
   }
 
   #look(now: number): void {
     this.#options.window.expire(now);
-    for (const batch of [...this.#live]) {
-      const expired = batch.expire(now);
-      this.#failed += expired;
-      if (expired === 0 || !batch.isTold) continue;
-      batch.over = true;
-      if (!batch.inFlight) this.#settle(batch);
-    }
+    this.#books.expire(now);
     for (const lane of this.#lanes) lane.look(now);
   }
 }

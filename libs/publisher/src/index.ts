@@ -1,11 +1,11 @@
-export {
-  Publisher,
-  type CloseOptions,
-  type PublishOptions,
-  type PublisherStats,
-  type Receipt,
-  type WaitOptions,
-} from './publisher';
+export { Publisher } from './publisher';
+export type {
+  CloseOptions,
+  PublishOptions,
+  PublisherStats,
+  Receipt,
+  WaitOptions,
+} from './publisher-calls';
 export type { PublisherOptions } from './publisher-options';
 export type { TokenSource } from './call-token';
 export { tokenFromFile } from './token-file';

@@ -8,6 +8,7 @@ import type { PublishMethod } from './publish-method';
 import type { BatchLine } from './batch-line';
 import type { CollectorRotation } from './collector-rotation';
 import { readFailure, retryDelayMs, type CallFailure } from './failure-rules';
+import { refusedBatches } from './refused-batches';
 import { LaneChannel } from './lane-channel';
 import { LaneWindow, type LaneLimits } from './lane-window';
 import type { PublisherTrouble } from './publisher-observer';
@@ -242,42 +243,24 @@ export class Lane {
     this.#recovering = this.#recover(delay, outcome.code === status.RESOURCE_EXHAUSTED);
   }
 
-  /** Decides about the batches without an answer; undefined where the rest may be sent at once. */
+  /** Answers how long to wait; undefined where the rest may be sent at once. */
   #settleFailure(
     failure: CallFailure,
     end: StatusObject,
     written: readonly Batch[],
   ): number | undefined {
-    const { random, onRefused } = this.#deps;
+    const { random, onRefused, onTrouble } = this.#deps;
     const statusName = status[end.code] ?? String(end.code);
-    const [first, ...others] = written;
     let givenUp = 0;
-    const giveUp = (batch: Batch) => {
+    for (const batch of refusedBatches(failure, end.code, written)) {
       if (!batch.over && onRefused(batch, failure, statusName)) givenUp += batch.events;
-    };
-    let delay: number | undefined;
-    if (failure.action === 'next' && first !== undefined) {
-      if (end.code === status.RESOURCE_EXHAUSTED && others.length > 0) {
-        // grpc-js ends the stream at a message that is too large, and leaves out answers of those before.
-        for (const batch of written) {
-          batch.ambiguous = true;
-          batch.alone = true;
-        }
-      } else {
-        giveUp(first);
-        for (const batch of others) batch.ambiguous = true;
-      }
-    } else {
-      delay = retryDelayMs(this.#failures, failure.retryDelayMs, random);
-      if (failure.action === 'stop' && !failure.ambiguous) {
-        for (const batch of written) giveUp(batch);
-      } else {
-        if (failure.ambiguous) for (const batch of written) batch.ambiguous = true;
-        if (failure.action === 'stop' && first !== undefined) giveUp(first);
-      }
     }
+    const delay =
+      failure.action === 'next' && written.length > 0
+        ? undefined
+        : retryDelayMs(this.#failures, failure.retryDelayMs, random);
     if (written.length > 0 || failure.action === 'stop') {
-      this.#deps.onTrouble({
+      onTrouble({
         kind: 'call-failed',
         collector: this.#channel.address,
         text: failure.text,

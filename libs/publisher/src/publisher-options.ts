@@ -49,12 +49,18 @@ export interface PublisherOptions {
    */
   readonly method?: PublishMethod;
   /**
+   * The W3C `traceparent` of the span in which publish() is called, asked for each event; undefined where
+   * there is none. It goes with the event as its attribute `traceparent`, unless it has one already. Must
+   * not throw. Default: none is asked for, and nothing is spent on it.
+   */
+  readonly traceparent?: () => string | undefined;
+  /**
    * Sent with each call as `authorization: Bearer …`: a token, or a function that gives it, which must not
    * throw. Asked when a call begins, so a stream that ends since its token has expired goes on with the
    * next one. Without encryption others may read it. Default: none.
    */
   readonly token?: TokenSource;
-  /** Default: no encryption, as the collector has none yet. */
+  /** Default: no encryption. docs/security.md has an example with TLS. */
   readonly credentials?: ChannelCredentials;
   /** For grpc-js, over what the publisher sets. */
   readonly channelOptions?: ClientOptions;

@@ -1,19 +1,21 @@
 import { credentials } from '@grpc/grpc-js';
-import {
-  messageOf,
-  systemClock,
-  systemRandom,
-  type Clock,
-  type Random,
-} from '@event-pipeline/runtime/basics';
-import { checkSize, measureEvent, type EventDefaults, type MeasuredEvent } from './batch-encoder';
+import { systemClock, systemRandom, type Clock, type Random } from '@event-pipeline/runtime/basics';
+import type { MeasuredEvent } from './batch-encoder';
 import { Batcher } from './batcher';
 import type { Owner } from './claim';
 import { waitUntilConnected } from './collector-channel';
 import { Dispatch } from './dispatch';
+import { EventAdmission } from './event-admission';
 import { PublishError } from './publish-error';
 import { ManyEvents, type PublishManyOptions, type PublishManyResult } from './publish-many';
 import type { PublishableEvent } from './publishable-event';
+import type {
+  CloseOptions,
+  PublishOptions,
+  PublisherStats,
+  Receipt,
+  WaitOptions,
+} from './publisher-calls';
 import {
   checkOptions,
   checkTime,
@@ -21,45 +23,6 @@ import {
   type PublisherOptions,
 } from './publisher-options';
 import { SendWindow } from './send-window';
-
-/** What is known of an event that is in the queue. */
-export interface Receipt {
-  readonly eventId: string;
-  /** The queue had its batch already: this is the first answer repeated. */
-  readonly duplicate: boolean;
-}
-
-export interface PublishOptions {
-  /** Instead of the publisher's own. */
-  readonly deadlineMs?: number;
-}
-
-export interface WaitOptions {
-  /** How long to wait; default: `closeTimeoutMs`. */
-  readonly timeoutMs?: number;
-  /** Aborts to wait no longer. */
-  readonly signal?: AbortSignal;
-}
-
-export interface CloseOptions extends WaitOptions {
-  /** 'drop' gives up at once what is not on its way, and only awaits answers. Default: 'send'. */
-  readonly unsent?: 'send' | 'drop';
-}
-
-/** Figures of a publisher. The counts are of its whole life. */
-export interface PublisherStats {
-  readonly unacknowledgedEvents: number;
-  readonly unacknowledgedBytes: number;
-  /** Calls of publish() that wait for room. */
-  readonly waitingEvents: number;
-  readonly acceptedEvents: number;
-  /** Refused one by one by the collector. */
-  readonly rejectedEvents: number;
-  /** Given up for whatever other reason. */
-  readonly failedEvents: number;
-  /** Connections that wait: for the collector, or for the time it asked for. */
-  readonly waitingConnections: number;
-}
 
 /** Waits that are shorter than this may take a part of it longer, ms. */
 const SHORT_WAIT_MS = 1_000;
@@ -77,11 +40,10 @@ const EVENTS_A_TURN = 2_048;
 export class Publisher {
   readonly #limits: PublisherLimits;
   readonly #clock: Clock;
-  readonly #refusesWhenFull: boolean;
-  readonly #defaults: EventDefaults;
   readonly #window: SendWindow;
   readonly #batcher: Batcher;
   readonly #dispatch: Dispatch;
+  readonly #admission: EventAdmission;
   #closing: Promise<void> | undefined;
 
   /**
@@ -95,8 +57,6 @@ export class Publisher {
     const random: Random = options.random ?? systemRandom;
     this.#limits = limits;
     this.#clock = clock;
-    this.#refusesWhenFull = options.whenFull === 'refuse';
-    this.#defaults = { now: () => clock.now(), newId: () => random.uuid() };
     this.#window = new SendWindow({
       maxEvents: limits.maxUnacknowledgedEvents,
       maxBytes: limits.maxUnacknowledgedBytes,
@@ -121,6 +81,18 @@ export class Publisher {
       random,
       onBatch: (batch) => this.#dispatch.send(batch),
     });
+    this.#admission = new EventAdmission({
+      window: this.#window,
+      batcher: this.#batcher,
+      defaults: {
+        now: () => clock.now(),
+        newId: () => random.uuid(),
+        traceparent: options.traceparent,
+      },
+      maxRequestBytes: limits.maxRequestBytes,
+      refusesWhenFull: options.whenFull === 'refuse',
+      watch: () => this.#dispatch.watch(),
+    });
     this.#dispatch.recover();
   }
 
@@ -132,13 +104,13 @@ export class Publisher {
    */
   publish(event: PublishableEvent, options?: PublishOptions): Promise<Receipt> {
     return new Promise((resolve, reject) => {
-      const measured = this.#measure(event);
+      const measured = this.#admission.measure(event);
       const { eventId } = measured;
       const owner: Owner = {
         accepted: (_first, _count, duplicate) => resolve({ eventId, duplicate }),
         failed: (_first, _count, error) => reject(error),
       };
-      void this.#submit(measured, owner, 0, this.#deadline(options?.deadlineMs));
+      void this.#admission.submit(measured, owner, 0, this.#deadline(options?.deadlineMs));
     });
   }
 
@@ -187,7 +159,7 @@ export class Publisher {
    */
   async ready(): Promise<void> {
     if (this.#closing === undefined && this.#window.isOpen) return;
-    await this.#turn(this.#deadline());
+    await this.#admission.turn(this.#deadline());
   }
 
   /**
@@ -199,7 +171,7 @@ export class Publisher {
   async flush({ timeoutMs, signal }: WaitOptions = {}): Promise<void> {
     const limitMs = this.#waitLimit(timeoutMs);
     const startedAt = this.#clock.monotonic();
-    if (this.#window.waiting > 0) await this.#turn(startedAt + limitMs);
+    if (this.#window.waiting > 0) await this.#admission.turn(startedAt + limitMs);
     this.#batcher.cut();
     const leftMs = Math.max(0, startedAt + limitMs - this.#clock.monotonic());
     const number = this.#batcher.lastNumber;
@@ -217,7 +189,7 @@ export class Publisher {
     if (!this.#dispatch.hasSpill) return this.flush(options);
     const limitMs = this.#waitLimit(options.timeoutMs);
     const startedAt = this.#clock.monotonic();
-    if (this.#window.waiting > 0) await this.#turn(startedAt + limitMs);
+    if (this.#window.waiting > 0) await this.#admission.turn(startedAt + limitMs);
     this.#batcher.cut();
     const leftMs = Math.max(0, startedAt + limitMs - this.#clock.monotonic());
     if (await this.#dispatch.saved(leftMs)) return;
@@ -267,58 +239,11 @@ export class Publisher {
   }
 
   async #close({ timeoutMs, unsent = 'send', signal }: CloseOptions): Promise<void> {
+    this.#admission.close();
     this.#batcher.cut();
     if (unsent === 'drop') this.#window.close();
     const limitMs = this.#waitLimit(timeoutMs);
     await this.#dispatch.close(limitMs, unsent, () => this.#batcher.cut(), signal);
-  }
-
-  /** The event is on its way, or settled; a promise of that where there is no room yet. */
-  #submit(
-    event: MeasuredEvent,
-    owner: Owner,
-    index: number,
-    deadline: number,
-  ): Promise<void> | undefined {
-    if (this.#closing !== undefined) {
-      owner.failed(index, 1, closedError());
-      return undefined;
-    }
-    if (this.#window.isOpen) {
-      this.#enter(event, owner, index, deadline);
-      return undefined;
-    }
-    if (this.#refusesWhenFull) {
-      owner.failed(index, 1, fullError());
-      return undefined;
-    }
-    // It may wait long: from now on it must not change with what the caller does to its data.
-    const kept = { ...event, data: event.data.slice() };
-    return new Promise((resolve) => {
-      const stands = this.#window.wait({
-        bytes: event.bytes,
-        deadline,
-        enter: () => {
-          this.#enter(kept, owner, index, deadline);
-          resolve();
-        },
-        refuse: (why) => {
-          owner.failed(index, 1, why === 'late' ? lateError() : closedError());
-          resolve();
-        },
-      });
-      if (!stands) {
-        owner.failed(index, 1, fullError());
-        resolve();
-      }
-      this.#dispatch.watch();
-    });
-  }
-
-  #enter(event: MeasuredEvent, owner: Owner, index: number, deadline: number): void {
-    this.#window.take(1, event.bytes);
-    this.#batcher.add(event, owner, index, deadline);
-    this.#dispatch.watch();
   }
 
   #offer(event: PublishableEvent, many: ManyEvents, deadline: number): Promise<void> | undefined {
@@ -326,41 +251,12 @@ export class Publisher {
     many.events += 1;
     let measured: MeasuredEvent;
     try {
-      measured = this.#measure(event);
+      measured = this.#admission.measure(event);
     } catch (error) {
       many.failed(index, 1, error as PublishError);
       return undefined;
     }
-    return this.#submit(measured, many, index, deadline);
-  }
-
-  /** @throws PublishError INVALID_EVENT, TOO_LARGE */
-  #measure(event: PublishableEvent): MeasuredEvent {
-    let measured: MeasuredEvent;
-    try {
-      measured = measureEvent(event, this.#defaults);
-    } catch (error) {
-      if (error instanceof PublishError) throw error;
-      const message = `the event cannot be read: ${messageOf(error)}`;
-      throw new PublishError('INVALID_EVENT', message, { cause: error });
-    }
-    checkSize(measured, this.#limits.maxRequestBytes);
-    return measured;
-  }
-
-  /** Takes a place in the line for room, and resolves when it is at its head. */
-  #turn(deadline: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (this.#closing !== undefined) return reject(closedError());
-      const stands = this.#window.wait({
-        bytes: 0,
-        deadline,
-        enter: resolve,
-        refuse: (why) => reject(why === 'late' ? lateError() : closedError()),
-      });
-      if (!stands) reject(fullError());
-      this.#dispatch.watch();
-    });
+    return this.#admission.submit(measured, many, index, deadline);
   }
 
   #deadline(timeMs?: number): number {
@@ -379,17 +275,4 @@ export class Publisher {
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
-}
-
-function closedError(): PublishError {
-  return new PublishError('CLOSED', 'the publisher is closed');
-}
-
-function fullError(): PublishError {
-  const message = 'too many events are not acknowledged, and there is no room for this one';
-  return new PublishError('WINDOW_FULL', message);
-}
-
-function lateError(): PublishError {
-  return new PublishError('DEADLINE_EXCEEDED', 'there was no room for the event within its time');
 }

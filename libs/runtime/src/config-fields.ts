@@ -84,6 +84,15 @@ export function integer(range: { readonly min: number; readonly max: number }): 
   );
 }
 
+/** A number from 0 to 1, in plain digits. */
+export function ratio(): FieldType<number> {
+  const plain = z.string().regex(/^\d{1,16}(\.\d{1,16})?$/);
+  return fieldType(
+    'a number from 0 to 1, like 0.25',
+    plain.transform(Number).pipe(z.number().min(0).max(1)),
+  );
+}
+
 /** A TCP port; 0 lets the system choose a free one. */
 export function port(): FieldType<number> {
   return fieldType(

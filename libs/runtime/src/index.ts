@@ -18,6 +18,7 @@ export * from './program-host';
 export * from './run-program';
 export * from './stream-flow';
 export * from './thrown-value';
+export * from './tls-material';
 export { tolerateRejections } from './tolerated-rejections';
 export * from './watched-files';
 export * from './wrapped-text';

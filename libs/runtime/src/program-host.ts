@@ -6,6 +6,8 @@ export interface ProgramEvents {
   readonly signal: (name: string) => void;
   readonly uncaughtException: (error: unknown) => void;
   readonly unhandledRejection: (reason: unknown) => void;
+  /** An operator wants more of the log, or less again: SIGUSR2. It ends a program that does not listen. */
+  readonly logLevelSignal?: () => void;
 }
 
 /** The process a program runs in. A test gives one of its own and sees everything done to it. */
@@ -50,6 +52,8 @@ export const nodeHost: ProgramHost = {
     setInterval(() => undefined, KEEP_ALIVE_MS);
     process.on('SIGTERM', events.signal);
     process.on('SIGINT', events.signal);
+    // Not SIGUSR1, at which Node.js opens its debugger.
+    if (events.logLevelSignal) process.on('SIGUSR2', events.logLevelSignal);
     process.on('uncaughtException', events.uncaughtException);
     process.on('unhandledRejection', events.unhandledRejection);
   },

@@ -23,6 +23,7 @@ interface Line {
 class RecordingLogger implements ProgramLogger {
   readonly lines: Line[] = [];
   flushed = 0;
+  toggled = 0;
   info = this.#write('info');
   warn = this.#write('warn');
   error = this.#write('error');
@@ -30,6 +31,10 @@ class RecordingLogger implements ProgramLogger {
 
   flush(): void {
     this.flushed = this.lines.length;
+  }
+
+  toggleLevel(): void {
+    this.toggled += 1;
   }
 
   messages(level?: string): string[] {
@@ -113,6 +118,16 @@ describe('a program', () => {
     expect(host.exitCode).toBe(0);
     expect(steps.slice(2)).toEqual(['stop b', 'stop a']);
     expect(logger.messages()).toEqual(['started', 'stopping', 'stopped']);
+  });
+
+  it('toggles the level of its log at SIGUSR2, and goes on', async () => {
+    const { host, logger, ended } = await launch([component('a', [])]);
+    host.signalLogLevel();
+    host.signalLogLevel();
+    expect(logger.toggled).toBe(2);
+    expect(host.exitCode).toBeUndefined();
+    host.signal('SIGTERM');
+    await ended;
   });
 
   it('hands the configuration and the logger to what builds it', async () => {

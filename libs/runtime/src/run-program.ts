@@ -22,6 +22,8 @@ export interface ProgramLogger {
   fatal(fields: object, message: string): void;
   /** Writes out what is buffered before it returns. */
   flush(): void;
+  /** Goes on with debug lines, or without them again. */
+  toggleLevel?(): void;
 }
 
 export interface ProgramOptions<F extends ConfigFields, L extends ProgramLogger> {
@@ -57,6 +59,7 @@ export const EXIT = { ok: 0, failed: 1, configInvalid: 2 } as const;
  * - SIGTERM or SIGINT stops them in reverse within the grace: exit code 0. Signals within the first
  *   second of that are taken as the same one (npm and nx forward what the terminal sends as well);
  *   a later one ends the grace at once.
+ * - SIGUSR2 toggles the level of the log, where the logger can.
  * - What has not stopped when the grace is over is named in a line: exit code 1.
  * - An uncaught exception or an unhandled rejection is logged as fatal and ends the program at once,
  *   as a crash: exit code 1.

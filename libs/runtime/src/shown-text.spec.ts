@@ -33,6 +33,12 @@ describe('maskCredentials', () => {
     ],
     ['a@b:c', 'a@b:c'],
     ['x://u:p@h and y://u:q@h', 'x://u:***@h and y://u:***@h'],
+    ['refused: Bearer abc.def-123 is old', 'refused: Bearer *** is old'],
+    ['authorization: Bearer abcdef123', 'authorization: Bearer ***'],
+    ['{"authorization":"Basic dXNlcjpwYXNz"}', '{"authorization":"Basic ***"}'],
+    ['authorization=secret, x=1', 'authorization=***, x=1'],
+    ['token eyJhbGciOiJub25l.eyJzdWIiOiJhIn0.c2ln was refused', 'token *** was refused'],
+    ['the bearer of this', 'the bearer of this'],
   ])('%s becomes %s', (given, expected) => {
     expect(maskCredentials(given)).toBe(expected);
   });

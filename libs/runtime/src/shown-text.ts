@@ -24,10 +24,24 @@ export function escapeUnprintable(text: string): string {
   );
 }
 
-/** The text with the passwords of the URLs in it masked: `redis://user:***@host?password=***`. */
+/** A token as HTTP and gRPC metadata bear it (RFC 6750), and one that says of itself what it is (RFC 7519). */
+const BEARER = /\b(bearer)[ \t]+[\w.~+/=-]{6,}/gi;
+const WEB_TOKEN = /\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*/g;
+const AUTHORIZATION = /\b(authorization["']?\s*[:=]\s*["']?(?:basic[ \t]+)?)[^\s"',;]+/gi;
+
+/**
+ * The text with what proves who someone is masked: the passwords of the URLs in it
+ * (`redis://user:***@host?password=***`) and tokens (`Bearer ***`).
+ */
 export function maskCredentials(text: string): string {
-  if (!text.includes('://')) return text;
-  return text
+  const known = text
+    .replace(BEARER, '$1 ***')
+    .replace(WEB_TOKEN, '***')
+    .replace(AUTHORIZATION, (whole, name: string) =>
+      /bearer$/i.test(whole) ? whole : `${name}***`,
+    );
+  if (!known.includes('://')) return known;
+  return known
     .replace(/(:\/\/[^/\s:@?#]*:)[^\s]*@/g, '$1***@')
     .replace(/([?&]\w*password=)[^&\s]*/gi, '$1***');
 }

@@ -55,6 +55,7 @@ export class Supervisor {
       signal: (name) => this.#onSignal(name),
       uncaughtException: (error) => this.#onCrash(error, 'uncaught exception'),
       unhandledRejection: (reason) => this.#onRejection(reason),
+      logLevelSignal: () => this.#options.logger.toggleLevel?.(),
     });
     // The host's exit does not return, but in a test.
     await Promise.race([this.#runToTheEnd(build), aborted(this.#crashed.signal)]);

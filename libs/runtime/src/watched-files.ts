@@ -36,6 +36,8 @@ export interface WatchedFilesOptions<T> {
 }
 
 const INTERVAL_MS = 2_000;
+/** From the look that has seen a change to the next one. */
+const SETTLING_MS = 500;
 const MAX_BYTES = 1_048_576;
 
 /**
@@ -113,7 +115,8 @@ export class WatchedFiles<T> implements Component {
     const { clock, intervalMs = INTERVAL_MS } = this.#options;
     const { signal } = this.#ended;
     for (;;) {
-      await clock.sleep(intervalMs, signal);
+      const isSettling = this.#seen !== this.#judged;
+      await clock.sleep(isSettling ? Math.min(SETTLING_MS, intervalMs) : intervalMs, signal);
       if (signal.aborted) return;
       await this.look();
     }

@@ -1,5 +1,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer as createTlsServer,
+  type Server as TlsServer,
+  type ServerOptions as TlsServerOptions,
+} from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import {
   PipelineError,
   messageOf,
@@ -7,8 +13,15 @@ import {
   type Clock,
   type Component,
 } from '@event-pipeline/runtime';
+import type { Certificates } from './certificates';
 import type { Logger } from './logger';
-import { OperatorPages, type OperatorPagesOptions } from './operator-pages';
+import {
+  OperatorPages,
+  isProbe,
+  plain,
+  type OperatorPagesOptions,
+  type Page,
+} from './operator-pages';
 
 export interface HttpServerOptions extends OperatorPagesOptions {
   readonly name: string;
@@ -22,6 +35,8 @@ export interface HttpServerOptions extends OperatorPagesOptions {
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly limits?: Partial<HttpLimits>;
+  /** Makes it an HTTPS server. Where they ask clients, others get nothing but /livez and /readyz. */
+  readonly certificates?: Certificates;
 }
 
 /** What a client may cost. */
@@ -69,6 +84,8 @@ class OperatorServer implements HttpServer {
   readonly #server: Server;
   /** Every open connection, with the number of its requests that are being answered. */
   readonly #connections = new Map<Socket, number>();
+  /** Connections whose TLS handshake goes on, by address and port of the client. */
+  readonly #handshakes = new Map<string, Socket>();
   #address: { readonly host: string; readonly port: number };
   #stopping = false;
   #closed = Promise.resolve();
@@ -81,20 +98,28 @@ class OperatorServer implements HttpServer {
     this.#pages = new OperatorPages(options, clock);
     this.#address = { host, port };
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    this.#server = createServer(
-      {
-        maxHeaderSize: limits.maxHeaderBytes,
-        headersTimeout: limits.headersTimeoutMs,
-        requestTimeout: limits.requestTimeoutMs,
-        keepAliveTimeout: limits.idleTimeoutMs,
-        // How often the two limits above are looked at; Node's default is 30 s.
-        connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
-      },
-      (request, response) => void this.#answer(request, response),
-    );
+    const settings = {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.idleTimeoutMs,
+      // How often the two limits above are looked at; Node's default is 30 s.
+      connectionsCheckingInterval: Math.min(1_000, limits.headersTimeoutMs),
+    };
+    const answer = (request: IncomingMessage, response: ServerResponse) =>
+      void this.#answer(request, response);
+    const { certificates } = options;
+    if (certificates === undefined) {
+      this.#server = createServer(settings, answer);
+      this.#server.on('connection', (socket: Socket) => this.#track(socket));
+    } else {
+      this.#server = this.#tlsServer(certificates, {
+        ...settings,
+        handshakeTimeout: limits.headersTimeoutMs,
+      }).on('request', answer);
+    }
     this.#server.maxConnections = limits.maxConnections;
     this.#server.timeout = limits.idleTimeoutMs;
-    this.#server.on('connection', (socket: Socket) => this.#track(socket));
   }
 
   get address(): { readonly host: string; readonly port: number } {
@@ -116,7 +141,8 @@ class OperatorServer implements HttpServer {
     this.#server.on('error', (error) => logger.warn({ err: error }, 'accepting failed'));
     const { port: bound } = this.#server.address() as AddressInfo;
     this.#address = { host, port: bound };
-    const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
+    const scheme = this.#options.certificates === undefined ? 'http' : 'https';
+    const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${bound}`;
     const where = `${url} serves /livez, /readyz and /metrics`;
     if (!fellBack) return logger.info({ url }, where);
     const hint = portVariable === undefined ? '' : ` (set ${portVariable} to choose one)`;
@@ -130,6 +156,7 @@ class OperatorServer implements HttpServer {
     }
     // A connection without a request would keep the server open; the others end with their answer.
     for (const [socket, answering] of this.#connections) if (answering === 0) socket.destroy();
+    for (const socket of this.#handshakes.values()) socket.destroy();
     const giveUp = () => {
       for (const socket of this.#connections.keys()) socket.destroy();
     };
@@ -167,6 +194,37 @@ class OperatorServer implements HttpServer {
     return new PipelineError('CONFIG_INVALID', `${what} ${message}`, { cause: error });
   }
 
+  #tlsServer(certificates: Certificates, settings: TlsServerOptions): TlsServer {
+    const server = createTlsServer({
+      ...settings,
+      ...certificates.current.context,
+      requestCert: certificates.asksClients,
+      // What a client without a trusted certificate may see is decided for each page.
+      rejectUnauthorized: false,
+    });
+    certificates.onChange(({ context }) => server.setSecureContext(context));
+    server.on('connection', (socket: Socket) => {
+      const peer = peerOf(socket);
+      this.#handshakes.set(peer, socket);
+      socket.once('close', () => this.#handshakes.delete(peer));
+    });
+    server.on('secureConnection', (socket: TLSSocket) => {
+      this.#handshakes.delete(peerOf(socket));
+      this.#track(socket);
+    });
+    server.on('tlsClientError', (error: Error, socket: TLSSocket) =>
+      certificates.handshakeFailed(error, socket.remoteAddress),
+    );
+    return server;
+  }
+
+  /** Why this client gets nothing of this page; undefined where it does. */
+  #refusal({ socket, url = '' }: IncomingMessage): Page | undefined {
+    const asksClients = this.#options.certificates?.asksClients ?? false;
+    if (!asksClients || isProbe(url) || (socket as TLSSocket).authorized) return undefined;
+    return plain(403, 'only for clients with a certificate that is trusted here\n');
+  }
+
   #track(socket: Socket): void {
     this.#connections.set(socket, 0);
     socket.once('close', () => this.#connections.delete(socket));
@@ -182,7 +240,8 @@ class OperatorServer implements HttpServer {
     });
     try {
       const { method = '', url = '' } = request;
-      const { status, type, body } = await this.#pages.page(method, url);
+      const { status, type, body } =
+        this.#refusal(request) ?? (await this.#pages.page(method, url));
       // A body is never read, so the connection is of no use after a request that has one.
       if (this.#stopping || hasBody(request)) response.setHeader('connection', 'close');
       if (status === 405) response.setHeader('allow', 'GET, HEAD');
@@ -198,6 +257,10 @@ class OperatorServer implements HttpServer {
       response.end();
     }
   }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress}:${remotePort}`;
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

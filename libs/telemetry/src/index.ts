@@ -1,9 +1,15 @@
+export * from './certificates';
 export * from './http-server';
+export * from './http-tls-config';
 export type { LogDestination } from './log-output';
 export * from './logger';
 export * from './logging-config';
+export * from './loop-delay';
 export * from './metric-names';
 export * from './metrics';
 export * from './minutely-warning';
 export type { OperatorPagesOptions, Readiness } from './operator-pages';
 export * from './queue-sample';
+export { parseTraceparent, printTraceparent, type SpanName } from './tracing/traceparent';
+export * from './tracing/tracing';
+export { tracingConfigFields, type TracingConfig } from './tracing/tracing-config';

@@ -55,6 +55,30 @@ describe('loggableFields', () => {
     ).toEqual({ Password: '***', apiKey: '***', nested: { token: '***' }, url: 'redis://:***@h' });
   });
 
+  it.each([
+    'authorization',
+    'Proxy-Authorization',
+    'x-api-key',
+    'access_token',
+    'refreshToken',
+    'storePassword',
+    'client_secret',
+    'private-key',
+    'set-cookie',
+  ])('masks what is called %s', (name) => {
+    expect(loggableFields({ [name]: 'very secret', 'x-request-id': 'a' })).toEqual({
+      [name]: '***',
+      'x-request-id': 'a',
+    });
+  });
+
+  it('masks the token in gRPC metadata, as grpc-js has it', () => {
+    const metadata = { internalRepr: new Map([['authorization', ['Bearer very-secret']]]) };
+    expect(JSON.stringify(loggableFields({ metadata, error: 'no: Bearer very-secret' }))).toBe(
+      '{"metadata":{"internalRepr":{"authorization":"***"}},"error":"no: Bearer ***"}',
+    );
+  });
+
   it('writes values that JSON has no form for', () => {
     expect(
       loggableFields({

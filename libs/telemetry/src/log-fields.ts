@@ -12,7 +12,8 @@ const MAX_STACK_FRAMES = 12;
 const VALUE_LENGTH = 16;
 
 /** Names of fields whose value never appears. */
-const SECRET_NAME = /^(password|passwd|secret|token|authorization|api[-_]?key)$/i;
+const SECRET_NAME =
+  /(^|[-_])(password|passwd|secret|token|authorization|cookie|api[-_]?key|private[-_]?key)$|[a-z](Password|Secret|Token|ApiKey|PrivateKey)$/i;
 const UNREADABLE = '(unreadable)';
 
 /**

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { PipelineError, defineConfig, loadConfig } from '@event-pipeline/runtime';
 import { createLogger, createProgramLogger } from './logger';
-import { loggingConfigFields } from './logging-config';
+import { loggingConfigFields, type LogLevel } from './logging-config';
 import { createLogSink } from './testing';
+import { SimulatedClock } from '@event-pipeline/runtime/testing';
 
 /** Any character, and often one that a terminal or a reader of lines acts on. */
 const hostileCharacter = fc.oneof(
@@ -138,6 +139,65 @@ describe('a logger', () => {
   });
 });
 
+describe('the level of a logger', () => {
+  const toggled = (level: LogLevel) => {
+    const { destination, ...sink } = sinkFor();
+    const logger = createLogger({ name: 'test', level, format: 'json', destination });
+    return { logger, sink };
+  };
+
+  it('is changed for it and its children, and back, and said each time', () => {
+    const { logger, sink } = toggled('info');
+    const child = logger.child({ lease: 'a' });
+    const tryBoth = () => {
+      logger.debug({}, 'own');
+      child.debug({}, 'of a child');
+    };
+    tryBoth();
+    expect([logger.isDebug(), child.isDebug(), logger.level]).toEqual([false, false, 'info']);
+    logger.toggleLevel();
+    tryBoth();
+    expect([logger.isDebug(), child.isDebug(), logger.level]).toEqual([true, true, 'debug']);
+    logger.toggleLevel();
+    tryBoth();
+    const changed = 'the log level was changed';
+    expect(sink.messages()).toEqual([changed, 'own', 'of a child', changed]);
+  });
+
+  it.each([
+    ['silent', 'debug'],
+    ['error', 'debug'],
+    ['debug', 'info'],
+    ['trace', 'info'],
+  ] as const)('%s becomes %s', (level, other) => {
+    const { logger, sink } = toggled(level);
+    logger.toggleLevel();
+    expect(logger.level).toBe(other);
+    logger.toggleLevel();
+    expect(logger.level).toBe(level);
+    // Even where nothing else would be written.
+    expect(sink.lines().map(({ logLevel }) => logLevel)).toEqual([other, level]);
+  });
+});
+
+describe('a warning that comes in crowds', () => {
+  it('is written 60 times a minute, by all children together; then the next says how many were not', async () => {
+    const clock = new SimulatedClock();
+    const { destination, lines } = sinkFor();
+    const logger = createLogger({ name: 'a', level: 'info', format: 'json', destination, clock });
+    for (let i = 0; i < 500; i++) {
+      logger.child({ i }).warn({ i }, 'lost');
+      logger.info({ i }, 'done');
+    }
+    const lost = () => lines().filter(({ msg }) => msg === 'lost');
+    expect(lost()).toHaveLength(60);
+    expect(lines()).toHaveLength(560);
+    await clock.advance(60_000);
+    logger.warn({}, 'lost');
+    expect(lost().at(-1)).toMatchObject({ keptBack: 440 });
+  });
+});
+
 describe('the pretty format', () => {
   it('is for people: time of day, level, program, message, fields', () => {
     expect(pretty({ partition: 3 }, 'leased a batch')).toMatch(
@@ -206,6 +266,17 @@ describe('createProgramLogger', () => {
     expect(createProgramLogger('app', loadConfig(definition, {})).isDebug()).toBe(false);
   });
 });
+
+/** Keeps lines of JSON. */
+function sinkFor() {
+  const written: string[] = [];
+  const lines = () => written.map((line) => JSON.parse(line) as Record<string, unknown>);
+  return {
+    destination: { write: (line: string) => void written.push(line) },
+    lines,
+    messages: () => lines().map(({ msg }) => msg),
+  };
+}
 
 /** A sink after something was logged into it. */
 function logged(log: (sink: ReturnType<typeof createLogSink>) => void) {

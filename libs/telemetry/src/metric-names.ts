@@ -12,7 +12,7 @@ export interface MetricSpec {
   readonly from: 'process' | 'queue';
   readonly help: string;
   readonly labels: readonly string[];
-  /** Upper bounds; histograms only. */
+  /** Upper bounds; histograms only, which have no labels. */
   readonly buckets?: readonly number[];
 }
 
@@ -112,14 +112,14 @@ export const METRICS = {
     name: 'pipeline_in_flight_events',
     type: 'gauge',
     from: 'process',
-    help: 'Events received and not yet answered.',
+    help: 'Events that a collector has received and not yet answered, or a worker leased and not yet settled.',
     labels: [],
   },
   inFlightBytes: {
     name: 'pipeline_in_flight_bytes',
     type: 'gauge',
     from: 'process',
-    help: 'Bytes of the events received and not yet answered.',
+    help: 'Bytes of these events.',
     labels: [],
   },
   answerBytes: {
@@ -149,6 +149,27 @@ export const METRICS = {
     from: 'process',
     help: 'Connections and calls that a limit of the gRPC port ended, by limit.',
     labels: ['limit'],
+  },
+  certificateReloads: {
+    name: 'pipeline_certificate_reloads_total',
+    type: 'counter',
+    from: 'process',
+    help: 'How often the certificates of a port have changed, by server (grpc, http) and result: taken, refused.',
+    labels: ['server', 'result'],
+  },
+  certificateExpiry: {
+    name: 'pipeline_certificate_expiry_timestamp_seconds',
+    type: 'gauge',
+    from: 'process',
+    help: 'When the certificate that a port shows expires, in seconds since 1970.',
+    labels: ['server'],
+  },
+  tlsHandshakeFailures: {
+    name: 'pipeline_tls_handshake_failures_total',
+    type: 'counter',
+    from: 'process',
+    help: 'TLS handshakes that came to nothing: no TLS, a version too old, no certificate that is trusted.',
+    labels: ['server'],
   },
   authFailures: {
     name: 'pipeline_auth_failures_total',
@@ -214,6 +235,30 @@ export const METRICS = {
     help: 'Events in one lease.',
     labels: [],
     buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000],
+  },
+  handlingSeconds: {
+    name: 'pipeline_handling_seconds',
+    type: 'histogram',
+    from: 'process',
+    help: 'Time from the receipt of a lease to the end of its last handler.',
+    labels: [],
+    buckets: LONG_SECONDS,
+  },
+  settleSeconds: {
+    name: 'pipeline_settle_seconds',
+    type: 'histogram',
+    from: 'process',
+    help: 'Time until the queue has made the outcome of a lease durable, repetitions included.',
+    labels: [],
+    buckets: SHORT_SECONDS,
+  },
+  enqueueEvents: {
+    name: 'pipeline_enqueue_events',
+    type: 'histogram',
+    from: 'process',
+    help: 'Events in one enqueue; batches of several producers go together.',
+    labels: [],
+    buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000],
   },
   enqueueSeconds: {
     name: 'pipeline_enqueue_seconds',

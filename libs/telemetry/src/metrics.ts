@@ -1,6 +1,7 @@
 import { systemClock, type Clock } from '@event-pipeline/runtime';
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, Gauge, Registry, collectDefaultMetrics, type Histogram } from 'prom-client';
 import { BoundedCall } from './bounded-call';
+import { BucketHistogram } from './bucket-histogram';
 import { METRICS, type MetricKey } from './metric-names';
 import { QUEUE_STATES, type QueueSample } from './queue-sample';
 
@@ -17,15 +18,15 @@ export interface CounterMetric<L extends string> {
 export interface GaugeMetric<L extends string> {
   set(value: number, ...labels: LabelArguments<L>): void;
 }
-export interface HistogramMetric<L extends string> {
-  /** One observation, in the unit that the metric's name ends with. */
-  observe(value: number, ...labels: LabelArguments<L>): void;
+export interface HistogramMetric {
+  /** `times` equal observations, in the unit that the metric's name ends with. */
+  observe(value: number, times?: number): void;
 }
 
 type MetricOf<K extends MetricKey> = {
   counter: CounterMetric<LabelsOf<K>>;
   gauge: GaugeMetric<LabelsOf<K>>;
-  histogram: HistogramMetric<LabelsOf<K>>;
+  histogram: HistogramMetric;
 }[Spec<K>['type']];
 
 /** What a program counts by itself; the rest is read from the queue at a scrape. */
@@ -48,6 +49,16 @@ export type Metrics = { readonly [K in ProcessMetricKey]: MetricOf<K> } & {
   beforeScrape(setGauges: () => void): void;
 };
 
+/**
+ * Gauges that prom-client names as counters are named, which `promtool check metrics` objects to. The same
+ * figures, by type of resource, are in nodejs_active_resources, _handles and _requests.
+ */
+const MISNAMED = [
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+  'nodejs_active_resources_total',
+];
+
 /** Well below the 10 s after which Prometheus gives a scrape up. */
 const QUEUE_SAMPLE_LIMIT_MS = 2_000;
 
@@ -55,6 +66,7 @@ export function createMetrics(options: { readonly clock?: Clock } = {}): Metrics
   const { clock = systemClock } = options;
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
   const metrics = registerAll(registry);
   const gaugeSetters: (() => void)[] = [];
   let queue: BoundedCall<QueueSample> | undefined;
@@ -91,7 +103,7 @@ type Labels = Readonly<Record<string, string>>;
 interface RegisteredMetric {
   add(count: number, labels?: Labels): void;
   set(value: number, labels?: Labels): void;
-  observe(value: number, labels?: Labels): void;
+  observe(value: number, times?: number): void;
   clear(): void;
 }
 
@@ -120,9 +132,11 @@ function register(registry: Registry, spec: (typeof METRICS)[MetricKey]): Regist
       return { add: unfit, set, observe: unfit, clear: () => gauge.reset() };
     }
     case 'histogram': {
-      const histogram = new Histogram({ ...configuration, buckets: [...spec.buckets] });
-      const observe = (value: number, labels: Labels = {}) => histogram.observe(labels, value);
-      return { add: unfit, set: unfit, observe, clear: () => histogram.reset() };
+      const histogram = new BucketHistogram(spec);
+      // The registry calls nothing but `get`; its types admit prom-client's own classes only.
+      registry.registerMetric(histogram as unknown as Histogram);
+      const observe = (value: number, times?: number) => histogram.observe(value, times);
+      return { add: unfit, set: unfit, observe, clear: unfit };
     }
   }
 }

@@ -71,6 +71,12 @@ export class OperatorPages {
   }
 }
 
-function plain(status: number, body: string): Page {
+/** A page that says nothing but whether the program works: for whoever may have it restarted. */
+export function isProbe(url: string): boolean {
+  const [path = ''] = url.split('?', 1);
+  return path === '/livez' || path === '/readyz';
+}
+
+export function plain(status: number, body: string): Page {
   return { status, type: 'text/plain; charset=utf-8', body };
 }

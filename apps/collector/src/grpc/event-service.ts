@@ -1,4 +1,5 @@
 import {
+  type Metadata,
   type handleBidiStreamingCall,
   type handleClientStreamingCall,
   type handleUnaryCall,
@@ -20,6 +21,7 @@ import {
 import type { CallAccess, CallerCredentials } from '../auth/call-access';
 import type { Grant } from '../auth/grant';
 import type { BatchIntake } from '../ingest/batch-intake';
+import { callerOf, type CallTracing } from '../tracing/call-tracing';
 import { EventStream, type EventStreamParts } from './event-stream';
 import { PublishStream } from './publish-stream';
 import { isInternal, toServiceError } from './status-mapping';
@@ -62,7 +64,10 @@ interface EnteringCall extends CallerCredentials {
   on(event: 'error', listener: () => void): unknown;
 }
 
-export interface EventServiceParts extends Omit<EventStreamParts, 'flow' | 'origin'> {
+export interface EventServiceParts extends Omit<
+  EventStreamParts,
+  'flow' | 'origin' | 'trace' | 'stream'
+> {
   readonly batches: BatchIntake;
   /** The share of the budget for events in flight that a new stream may hold. */
   readonly newStreamFlow: () => FlowBudget;
@@ -73,6 +78,8 @@ export interface EventServiceParts extends Omit<EventStreamParts, 'flow' | 'orig
   /** Finds out who makes a call; undefined: nobody is asked. */
   readonly access?: CallAccess | undefined;
   readonly clock: Clock;
+  /** Where tracing is on. */
+  readonly tracing?: CallTracing | undefined;
 }
 
 /**
@@ -87,6 +94,8 @@ export class EventService {
   private readonly publishStreams = new Set<PublishStream>();
   private readonly requests = new Set<Promise<void>>();
   private draining: PipelineError | undefined;
+  /** Streams since the start: by the number of one, lines about it are found together. */
+  private begun = 0;
 
   constructor(private readonly parts: EventServiceParts) {}
 
@@ -121,11 +130,21 @@ export class EventService {
     }
     const begin = this.parts.clock.monotonic();
     const take = (grant?: Grant) => {
-      const parts = { ...this.parts, flow: this.flowOf(grant), origin: grant?.origin };
-      const stream = new EventStream(call, callback, parts, (closed, isAcknowledged) => {
-        if (isAcknowledged) this.acknowledged(begin);
-        this.forget(closed);
-      });
+      const stream = new EventStream(
+        call,
+        callback,
+        {
+          ...this.parts,
+          flow: this.flowOf(grant),
+          origin: grant?.origin,
+          trace: this.parts.tracing?.stream(callerOf(call.metadata)),
+          stream: ++this.begun,
+        },
+        (closed, isAcknowledged) => {
+          if (isAcknowledged) this.acknowledged(begin);
+          this.forget(closed);
+        },
+      );
       this.note(stream, call.getPeer(), grant);
     };
     this.admit(call, take, (error) => callback(toServiceError(error)));
@@ -140,7 +159,13 @@ export class EventService {
       return;
     }
     const take = (grant?: Grant) => {
-      const parts = { ...this.parts, flow: this.flowOf(grant), origin: grant?.origin };
+      const parts = {
+        ...this.parts,
+        flow: this.flowOf(grant),
+        origin: grant?.origin,
+        caller: this.callerOf(call.metadata),
+        stream: ++this.begun,
+      };
       const stream = new PublishStream(call, parts, (closed) => this.forget(closed));
       this.note(stream, call.getPeer(), grant);
       this.publishStreams.add(stream);
@@ -279,12 +304,15 @@ export class EventService {
     if (this.draining) throw this.draining;
     const begin = this.parts.clock.monotonic();
     const { access, batches } = this.parts;
-    const response =
-      access === undefined
-        ? await batches.publish(call.request)
-        : await batches.publish(call.request, await access.enter(call));
+    const grant = access === undefined ? undefined : await access.enter(call);
+    const response = await batches.publish(call.request, grant, this.callerOf(call.metadata));
     this.acknowledged(begin);
     return response;
+  }
+
+  /** Undefined also where nobody asks for it. */
+  private callerOf(metadata: Metadata): string | undefined {
+    return this.parts.tracing === undefined ? undefined : callerOf(metadata);
   }
 
   private acknowledged(begin: number): void {
@@ -294,7 +322,7 @@ export class EventService {
   private noted(error: unknown): PipelineError {
     const known = PipelineError.from(error);
     this.parts.observer.failed(known.code);
-    if (isInternal(known)) this.parts.onInternalError(known);
+    if (isInternal(known)) this.parts.onInternalError(known, { method: 'PublishEvents' });
     return known;
   }
 

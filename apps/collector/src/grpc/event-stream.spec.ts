@@ -58,6 +58,7 @@ function setUp(maxEvents = 100) {
         answerFailed: ignore,
         failed: (code) => void failures.push(code),
       },
+      stream: 1,
       onInternalError: (error) => void internal.push(error),
     },
     (_, isAcknowledged) => void closed.push(isAcknowledged),

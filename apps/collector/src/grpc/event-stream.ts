@@ -7,9 +7,19 @@ import type { EventIngestor, Verdict } from '../ingest/event-ingestor';
 import type { PartitionBatchers } from '../ingest/partition-batchers';
 import type { EventOwner, EventRun } from '../ingest/shared-batch';
 import type { IntakeObserver } from '../intake-observer';
+import type { StreamTrace } from '../tracing/stream-trace';
 import { isInternal, toServiceError } from './status-mapping';
 
 export type RawStreamCall = ServerReadableStream<Buffer, StreamSummary>;
+
+/** What a call is known by in the log; absent where it has none, or where nothing is known yet. */
+export interface CallNames {
+  readonly method: string;
+  /** Of the process, from 1. */
+  readonly stream?: number;
+  readonly batch?: string;
+  readonly trace?: string;
+}
 
 export interface EventStreamParts {
   readonly ingestor: EventIngestor;
@@ -20,7 +30,11 @@ export interface EventStreamParts {
   readonly origin?: EventOrigin | undefined;
   readonly observer: IntakeObserver;
   /** Called for errors that are bugs; the client learns only that there was one. */
-  readonly onInternalError: (error: PipelineError) => void;
+  readonly onInternalError: (error: PipelineError, call: CallNames) => void;
+  /** Where tracing is on. */
+  readonly trace?: StreamTrace | undefined;
+  /** Of the process, from 1. */
+  readonly stream: number;
 }
 
 /** Rejections that a summary lists in full; the rest is counted. */
@@ -78,6 +92,7 @@ export class EventStream implements EventOwner {
     if (this.answered) return;
     this.outstanding.delete(run);
     this.parts.observer.accepted(run.count);
+    this.parts.trace?.settled(run.count);
     this.finishIfComplete();
   }
 
@@ -85,7 +100,7 @@ export class EventStream implements EventOwner {
     this.parts.flow.release(run.count, run.cost);
     this.pending -= run.count;
     if (this.answered) return;
-    if (isInternal(error)) this.parts.onInternalError(error);
+    if (isInternal(error)) this.parts.onInternalError(error, this.names);
     this.endEarly(error);
   }
 
@@ -99,6 +114,7 @@ export class EventStream implements EventOwner {
         : [earliest[0].firstIndex, earliest[1]];
     const rejections = this.rejections.filter(({ index }) => index < settled);
     this.parts.observer.failed(error.code);
+    this.parts.trace?.end(error.code);
     this.respond(false, () =>
       this.answer(
         toServiceError(error, {
@@ -131,6 +147,12 @@ export class EventStream implements EventOwner {
     return this.received;
   }
 
+  private get names(): CallNames {
+    const { stream, trace } = this.parts;
+    const traceId = trace?.traceId;
+    return { method: 'StreamEvents', stream, ...(traceId !== undefined && { trace: traceId }) };
+  }
+
   private read(bytes: Buffer): void {
     if (this.answered) return;
     const cost = bytes.length + EVENT_OVERHEAD_BYTES;
@@ -159,12 +181,14 @@ export class EventStream implements EventOwner {
     const index = this.received;
     let verdict: Verdict;
     try {
-      const { ingestor, origin } = this.parts;
-      verdict = ingestor.judge(bytes, 0, bytes.length, index, ingestor.now(), origin);
+      const { ingestor, origin, trace } = this.parts;
+      const traceparent = trace?.take(bytes);
+      const now = ingestor.now();
+      verdict = ingestor.judge(bytes, 0, bytes.length, index, now, origin, traceparent);
     } catch (error) {
       // A bug of ours ends this stream, not the collector and every other stream with it.
       this.parts.flow.release(1, cost);
-      this.parts.onInternalError(PipelineError.from(error));
+      this.parts.onInternalError(PipelineError.from(error), this.names);
       this.endEarly(PipelineError.from(error));
       return;
     }
@@ -173,6 +197,7 @@ export class EventStream implements EventOwner {
     if (verdict.rejection) {
       this.parts.flow.release(1, cost);
       this.parts.observer.rejected(verdict.rejection);
+      this.parts.trace?.settled(1);
       this.rejected += 1;
       if (this.rejections.length < LISTED_REJECTIONS) this.rejections.push(verdict.rejection);
     } else {
@@ -205,6 +230,7 @@ export class EventStream implements EventOwner {
   private respond(isAcknowledged: boolean, send: () => void): void {
     this.answered = true;
     this.gone.abort();
+    this.parts.trace?.end();
     try {
       send();
     } catch (error) {
@@ -217,6 +243,7 @@ export class EventStream implements EventOwner {
     if (this.answered) return;
     this.answered = true;
     this.gone.abort();
+    this.parts.trace?.end('CANCELLED');
     this.parts.observer.abandoned(this.pending);
     this.onClosed(this, false);
   }

@@ -1,16 +1,26 @@
+import type { Socket } from 'node:net';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import { PipelineError, type Clock, type Component } from '@event-pipeline/runtime';
-import type { Logger } from '@event-pipeline/telemetry';
+import type { Certificates, Logger } from '@event-pipeline/telemetry';
 import type { ConnectionLimits } from '../limits/connection-limits';
+import { onHttp2Server } from '../limits/http2-servers';
 import { rawEventService, type EventService } from './event-service';
 import { createReflection } from './reflection';
+import { ReloadedCredentials } from './tls-credentials';
 
 export interface GrpcServerOptions {
   readonly host: string;
   readonly port: number;
   readonly maxRequestBytes: number;
   readonly maxStreamsPerConnection: number;
+}
+
+/** What lies between the service and the network. */
+export interface GrpcTransport {
+  readonly limits: Pick<ConnectionLimits, 'protect'>;
+  /** Undefined: no TLS. */
+  readonly certificates: Certificates | undefined;
 }
 
 /** The names that health checks may ask for: the whole server, and its one service. */
@@ -33,7 +43,7 @@ export class GrpcServer implements Component {
     private readonly service: EventService,
     private readonly clock: Clock,
     private readonly logger: Logger,
-    limits: Pick<ConnectionLimits, 'protect'>,
+    private readonly transport: GrpcTransport,
   ) {
     // Most of these limits are off by default.
     this.server = new Server({
@@ -43,7 +53,8 @@ export class GrpcServer implements Component {
       'grpc.keepalive_timeout_ms': 10_000,
       'grpc.enable_channelz': 0,
     });
-    limits.protect(this.server);
+    transport.limits.protect(this.server);
+    if (transport.certificates) countFailures(this.server, transport.certificates);
     this.server.addService(rawEventService, service.handlers);
     this.health = new HealthImplementation();
     this.health.addToServer(this.server);
@@ -65,13 +76,21 @@ export class GrpcServer implements Component {
   async start(): Promise<void> {
     const { host, port } = this.options;
     const address = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+    const { certificates } = this.transport;
+    const credentials = certificates
+      ? new ReloadedCredentials(certificates)
+      : ServerCredentials.createInsecure();
     this.boundPort = await new Promise<number>((resolve, reject) => {
-      this.server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+      this.server.bindAsync(address, credentials, (error, bound) => {
         if (error) reject(bindProblem(error, host, port));
         else resolve(bound);
       });
     });
-    this.logger.info({ host, port: this.port }, `Collector server running on port ${this.port}`);
+    const tls = certificates === undefined ? 'off' : certificates.asksClients ? 'mutual' : 'on';
+    this.logger.info(
+      { host, port: this.port, tls },
+      `Collector server running on port ${this.port}`,
+    );
   }
 
   /** Says "not serving", answers what is open, lets the answers out, then cuts what is left. */
@@ -87,6 +106,14 @@ export class GrpcServer implements Component {
     }
     this.server.forceShutdown();
   }
+}
+
+function countFailures(server: Server, certificates: Certificates): void {
+  onHttp2Server(server, {}, (http2) =>
+    http2.on('tlsClientError', (error: Error, socket: Socket) =>
+      certificates.handshakeFailed(error, socket.remoteAddress),
+    ),
+  );
 }
 
 function bindProblem(error: Error, host: string, port: number): PipelineError {

@@ -5,6 +5,8 @@ import { PipelineError, type Clock, type FlowBudget } from '@event-pipeline/runt
 import type { EventOrigin } from '../ingest/event-origin';
 import type { BatchIntake } from '../ingest/batch-intake';
 import type { IntakeObserver } from '../intake-observer';
+import type { TracedSpan } from '@event-pipeline/telemetry';
+import type { CallNames } from './event-stream';
 import { isInternal, toServiceError } from './status-mapping';
 
 export type RawDuplexCall = ServerDuplexStream<Buffer, PublishEventsResponse>;
@@ -20,7 +22,11 @@ export interface PublishStreamParts {
   readonly clock: Clock;
   readonly observer: IntakeObserver;
   /** Called for errors that are bugs; the client learns only that there was one. */
-  readonly onInternalError: (error: PipelineError) => void;
+  readonly onInternalError: (error: PipelineError, call: CallNames) => void;
+  /** Of the process, from 1. */
+  readonly stream: number;
+  /** The traceparent that the stream came with. */
+  readonly caller?: string | undefined;
 }
 
 /**
@@ -49,6 +55,7 @@ interface Slot {
   /** Events that may be on their way into the queue. */
   events: number;
   answerBytes: number;
+  span: TracedSpan | undefined;
   outcome: Outcome | undefined;
 }
 
@@ -154,6 +161,7 @@ export class PublishStream {
       batchId: '',
       events: 0,
       answerBytes: 0,
+      span: undefined,
       outcome: undefined,
     };
     this.unanswered.push(slot);
@@ -164,9 +172,10 @@ export class PublishStream {
   }
 
   private async publish(bytes: Buffer, slot: Slot): Promise<PublishEventsResponse> {
-    const { batches } = this.parts;
-    const batch = batches.read(bytes, this.parts.origin);
+    const { batches, origin, caller } = this.parts;
+    const batch = batches.read(bytes, 'PublishEventStream', origin, caller);
     slot.batchId = batch.batchId;
+    slot.span = batch.span;
     // Rejects when the stream is over: nobody waits for the batch, and it was not acknowledged.
     const { signal } = this.gone;
     const reserved = batch.count * ANSWER_BYTES_PER_EVENT;
@@ -202,6 +211,7 @@ export class PublishStream {
 
   private settle(slot: Slot, outcome: Outcome): void {
     slot.outcome = outcome;
+    slot.span?.end(outcome.error?.code);
     if (outcome.error) this.failed = true;
     this.answerInOrder();
   }
@@ -211,7 +221,7 @@ export class PublishStream {
       if (this.closed) return;
       this.unanswered.shift();
       const { response, error } = first.outcome;
-      if (error) return this.endEarly(error, nameOf(first));
+      if (error) return this.endEarly(error, first);
       this.answer(first, response);
     }
     this.finishIfComplete();
@@ -242,14 +252,27 @@ export class PublishStream {
     }
   }
 
-  private endEarly(error: PipelineError, about?: string): void {
+  private endEarly(error: PipelineError, about?: Slot): void {
     this.parts.observer.failed(error.code);
-    if (isInternal(error)) this.parts.onInternalError(error);
+    if (isInternal(error)) this.parts.onInternalError(error, this.namesOf(about));
     this.close();
     // The way in which grpc-js takes a status for a stream of answers; earlier ones go out first.
-    this.call.emit('error', toServiceError(error, about === undefined ? {} : { about }));
+    this.call.emit(
+      'error',
+      toServiceError(error, about === undefined ? {} : { about: nameOf(about) }),
+    );
     // The client may still be writing: read on and drop, or the call would never close.
     this.call.resume();
+  }
+
+  private namesOf(slot: Slot | undefined): CallNames {
+    const traceId = slot?.span?.traceId;
+    return {
+      method: 'PublishEventStream',
+      stream: this.parts.stream,
+      ...(slot !== undefined && slot.batchId !== '' && { batch: slot.batchId }),
+      ...(traceId !== undefined && { trace: traceId }),
+    };
   }
 
   /** Nothing of it is in memory any longer. */

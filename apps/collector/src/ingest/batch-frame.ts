@@ -16,6 +16,8 @@ export interface BatchFrame {
   readonly count: number;
   /** Who sends them; undefined: anybody. */
   readonly origin?: EventOrigin | undefined;
+  /** Of the span that received it, which is kept with each event; absent for none. */
+  readonly traceparent?: string;
 }
 
 const BATCH_ID_FIELD = 1;

@@ -9,6 +9,8 @@ import { queueBatch } from './batch-queueing';
 import type { QueueingParts } from './enqueue-part';
 import type { EventOrigin } from './event-origin';
 import { isUuid } from './event-validator';
+import type { BatchMethod, CallTracing } from '../tracing/call-tracing';
+import type { TracedSpan } from '@event-pipeline/telemetry';
 
 /** How long a unary call waits for the quota of its caller, ms: for the next slice, not for the next second. */
 const QUOTA_PATIENCE_MS = 100;
@@ -17,6 +19,8 @@ const QUOTA_PATIENCE_MS = 100;
 export interface IncomingBatch extends BatchFrame {
   /** What it weighs as long as the stored texts of its events are not known, in bytes. */
   readonly cost: number;
+  /** Where it is traced. Who has read the batch ends it. */
+  readonly span?: TracedSpan;
 }
 
 /**
@@ -32,6 +36,7 @@ export class BatchIntake {
     private readonly maxEvents: number,
     /** Refuses while the process is under too much load; throws OVERLOADED then. */
     private readonly checkLoad: () => void = () => undefined,
+    private readonly tracing?: CallTracing,
   ) {}
 
   /**
@@ -39,32 +44,53 @@ export class BatchIntake {
    *
    * @param request the request as it came
    * @param caller undefined: anybody
+   * @param traceparent that it came with
    * @throws PipelineError INVALID_ARGUMENT, BATCH_ID_REUSED, TOO_LARGE, OVERLOADED, QUOTA_EXCEEDED,
    *   QUEUE_FULL, QUEUE_UNAVAILABLE
    */
-  async publish(request: Uint8Array, caller?: Caller): Promise<PublishEventsResponse> {
-    const batch = this.read(request, caller?.origin);
-    const admission = this.admitNow(batch);
-    if (caller?.quota !== undefined) {
-      try {
-        await caller.quota.take(batch.count, request.length, QUOTA_PATIENCE_MS);
-      } catch (error) {
-        admission.release();
-        throw error;
+  async publish(
+    request: Uint8Array,
+    caller?: Caller,
+    traceparent?: string,
+  ): Promise<PublishEventsResponse> {
+    const batch = this.read(request, 'PublishEvents', caller?.origin, traceparent);
+    try {
+      const admission = this.admitNow(batch);
+      if (caller?.quota !== undefined) {
+        try {
+          await caller.quota.take(batch.count, request.length, QUOTA_PATIENCE_MS);
+        } catch (error) {
+          admission.release();
+          throw error;
+        }
       }
+      const response = await this.queue(batch, admission);
+      batch.span?.end();
+      return response;
+    } catch (error) {
+      batch.span?.end(PipelineError.from(error).code);
+      throw error;
     }
-    return this.queue(batch, admission);
   }
 
   /** @throws PipelineError INVALID_ARGUMENT, TOO_LARGE */
-  read(request: Uint8Array, origin?: EventOrigin): IncomingBatch {
+  read(
+    request: Uint8Array,
+    method: BatchMethod,
+    origin?: EventOrigin,
+    traceparent?: string,
+  ): IncomingBatch {
     const frame = readBatchFrame(request, this.maxEvents);
     const { batchId } = frame;
     if (batchId !== '' && !isUuid(batchId)) {
       const problem = `batch_id is ${shownValue(batchId)}; expected a UUID`;
       throw new PipelineError('INVALID_ARGUMENT', problem);
     }
-    return { ...frame, origin, cost: request.length + frame.count * EVENT_OVERHEAD_BYTES };
+    const cost = request.length + frame.count * EVENT_OVERHEAD_BYTES;
+    const span = this.tracing?.batch(method, request, frame.count, traceparent);
+    if (span === undefined) return { ...frame, origin, cost };
+    if (batchId !== '') span.set({ 'event_pipeline.batch_id': batchId });
+    return { ...frame, origin, cost, span, traceparent: span.traceparent };
   }
 
   /**
@@ -100,6 +126,11 @@ export class BatchIntake {
       const response = await queueBatch(batch, admission, this.queueing, onHandedOver);
       observer.accepted(response.accepted);
       if (response.duplicate) observer.duplicate(response.accepted);
+      batch.span?.set({
+        'event_pipeline.accepted': response.accepted,
+        'event_pipeline.rejected': response.rejections.length,
+        'event_pipeline.duplicate': response.duplicate,
+      });
       for (const rejection of response.rejections) observer.rejected(rejection);
       return response;
     } finally {

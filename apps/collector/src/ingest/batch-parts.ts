@@ -50,7 +50,7 @@ const packer = new EventPacker();
 /** @param isSpread whether there is more than one partition, as far as is known */
 export function judgeEvents(
   ingestor: EventIngestor,
-  { bytes, places, origin }: BatchFrame,
+  { bytes, places, origin, traceparent }: BatchFrame,
   isSpread: boolean,
 ): JudgedEvents {
   const accepted = new Accepting(isSpread);
@@ -60,7 +60,7 @@ export function judgeEvents(
   for (let i = 0; i < places.length; i += 2) {
     const from = places[i] ?? 0;
     const to = places[i + 1] ?? 0;
-    const verdict = ingestor.judge(bytes, from, to, i >>> 1, now, origin);
+    const verdict = ingestor.judge(bytes, from, to, i >>> 1, now, origin, traceparent);
     if (verdict.rejection) rejections.push(verdict.rejection);
     else growth += accepted.add(verdict, to - from);
   }
@@ -70,14 +70,14 @@ export function judgeEvents(
 /** The events of a request but for those at `refused`, whatever the limits and the clock say now. */
 export function restateEvents(
   ingestor: EventIngestor,
-  { bytes, places, origin }: BatchFrame,
+  { bytes, places, origin, traceparent }: BatchFrame,
   refused: ReadonlySet<number>,
 ): AcceptedEvents {
   const accepted = new Accepting(true);
   for (let i = 0; i < places.length; i += 2) {
     if (refused.has(i >>> 1)) continue;
     const event = bytes.subarray(places[i], places[i + 1]);
-    accepted.add(ingestor.restate(event, origin), event.length);
+    accepted.add(ingestor.restate(event, origin, traceparent), event.length);
   }
   return accepted.end();
 }

@@ -40,6 +40,7 @@ export class EventIngestor {
    *
    * @param index position of the event in its stream or batch, for the rejection
    * @param origin who sends it; undefined: anybody, who may send anything
+   * @param traceparent of the span that received it, which is kept with it; empty for none
    */
   judge(
     bytes: Uint8Array,
@@ -47,10 +48,11 @@ export class EventIngestor {
     to: number,
     index: number,
     now: number,
-    origin: EventOrigin | undefined,
+    origin?: EventOrigin,
+    traceparent = '',
   ): Verdict {
-    if (this.plain.read(bytes, from, to, now, origin)) return this.plain;
-    return this.judgeClosely(bytes.subarray(from, to), index, now, origin);
+    if (this.plain.read(bytes, from, to, now, origin, traceparent)) return this.plain;
+    return this.judgeClosely(bytes.subarray(from, to), index, now, origin, traceparent);
   }
 
   /** The slow way, for any event: decoded, checked and encoded by the contract's own code. */
@@ -58,27 +60,33 @@ export class EventIngestor {
     bytes: Uint8Array,
     index: number,
     now: number,
-    origin: EventOrigin | undefined,
+    origin?: EventOrigin,
+    traceparent = '',
   ): Verdict {
     const { event, refusal } = decodeEvent(bytes);
     if (refusal) return reject(refusal, index, event?.eventId ?? '');
     const invalid = refusalOf(event, this.limits, now) ?? origin?.refusalOf(event.type);
     if (invalid) return reject(invalid, index, event.eventId);
-    return storable(event, now, origin);
+    return storable(event, now, origin, traceparent);
   }
 
   /** An event that was accepted before, whatever the limits and the clock say now. */
-  restate(bytes: Uint8Array, origin: EventOrigin | undefined): StorableEvent {
+  restate(bytes: Uint8Array, origin?: EventOrigin, traceparent = ''): StorableEvent {
     const { event, refusal } = decodeEvent(bytes);
     if (refusal) throw new PipelineError('INTERNAL', `accepted before: ${refusal.message}`);
-    return storable(event, this.clock.now(), origin);
+    return storable(event, this.clock.now(), origin, traceparent);
   }
 }
 
-function storable(event: Event, now: number, origin: EventOrigin | undefined): StorableEvent {
+function storable(
+  event: Event,
+  now: number,
+  origin: EventOrigin | undefined,
+  traceparent: string,
+): StorableEvent {
   event.eventId = event.eventId.toLowerCase();
   const key = event.partitionKey === '' ? event.eventId : event.partitionKey;
-  return new StorableText(encodeStoredEvent(event, now, origin?.principal), key);
+  return new StorableText(encodeStoredEvent(event, now, traceparent, origin?.principal), key);
 }
 
 function reject({ code, message }: Refusal, index: number, eventId: string): Verdict {

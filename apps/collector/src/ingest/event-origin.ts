@@ -1,7 +1,6 @@
 import { RejectionCode } from '@event-pipeline/contracts';
 import type { Refusal } from './event-decoder';
 import type { Field } from './event-fields';
-import { TextPart } from './plain-event-text';
 
 /** One entry of a list of types: exact, or the beginning of a type where it ends with `*`. */
 interface TypePattern {
@@ -17,7 +16,7 @@ const ANYTHING = '*';
  */
 export class EventOrigin {
   /** The member of the stored text, with the comma before it. */
-  readonly member: TextPart;
+  readonly member: string;
   private patterns: readonly TypePattern[] | undefined;
   /** The pattern that fitted last: most streams are of few types. */
   private last: TypePattern | undefined;
@@ -27,7 +26,7 @@ export class EventOrigin {
     readonly principal: string,
     eventTypes: readonly string[],
   ) {
-    this.member = new TextPart(`,"principal":${JSON.stringify(principal)}`);
+    this.member = `,"principal":${JSON.stringify(principal)}`;
     this.allow(eventTypes);
   }
 

@@ -38,14 +38,9 @@ const ID_LENGTH = 36;
 const FRAME_BYTES = EVENT_ID.length + ID_LENGTH + TYPE.length + TIMESTAMP.length + 1;
 
 /** The length of what {@link writeEventText} writes. */
-export function eventTextBytes(
-  fields: EventFields,
-  receivedAt: TextPart,
-  principal: TextPart | undefined,
-): number {
+export function eventTextBytes(fields: EventFields, receipt: TextPart): number {
   const { type, timestamp, source, partitionKey, schemaVersion, dataContentType, data } = fields;
-  let bytes = FRAME_BYTES + type.length + digitsOf(timestamp) + receivedAt.length;
-  if (principal !== undefined) bytes += principal.length;
+  let bytes = FRAME_BYTES + type.length + digitsOf(timestamp) + receipt.length;
   if (source.at !== 0) bytes += SOURCE.length + source.length + 1;
   if (partitionKey.at !== 0) bytes += PARTITION_KEY.length + partitionKey.length + 1;
   if (schemaVersion.at !== 0) bytes += SCHEMA_VERSION.length + schemaVersion.length + 1;
@@ -65,8 +60,7 @@ export function eventTextBytes(
  * it, where every text is ASCII that JSON writes as it is.
  *
  * @param view of the same bytes as `text`, with {@link SLACK_BYTES} more than the text needs
- * @param receivedAt the whole member, with the comma before it
- * @param principal the same; undefined where there is none
+ * @param receipt the members that say when, by which span and by whom it was received, each with a comma before it
  */
 export function writeEventText(
   text: Uint8Array,
@@ -74,8 +68,7 @@ export function writeEventText(
   from: number,
   bytes: Uint8Array,
   fields: EventFields,
-  receivedAt: TextPart,
-  principal: TextPart | undefined,
+  receipt: TextPart,
 ): void {
   const { eventId, type, timestamp, source, partitionKey, schemaVersion } = fields;
   let to = add(view, from, EVENT_ID);
@@ -84,8 +77,7 @@ export function writeEventText(
   to = copy(text, to, bytes, type);
   to = add(view, to, TIMESTAMP);
   to = addTime(text, to, timestamp);
-  to = add(view, to, receivedAt);
-  if (principal !== undefined) to = add(view, to, principal);
+  to = add(view, to, receipt);
   to = addMember(text, view, to, SOURCE, bytes, source);
   to = addMember(text, view, to, PARTITION_KEY, bytes, partitionKey);
   to = addMember(text, view, to, SCHEMA_VERSION, bytes, schemaVersion);

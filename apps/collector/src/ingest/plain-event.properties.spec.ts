@@ -18,13 +18,19 @@ function storedAs(event: StorableEvent) {
 }
 
 /** Of both ways: what they make of the same bytes, which stand within others on the fast one. */
-function bothWays(bytes: Uint8Array, before = 0, behind = 0, origin?: EventOrigin) {
+function bothWays(
+  bytes: Uint8Array,
+  before = 0,
+  behind = 0,
+  origin?: EventOrigin,
+  traceparent = '',
+) {
   const request = Buffer.alloc(before + bytes.length + behind, 0x0a);
   request.set(bytes, before);
   const reader = new PlainEventReader(LIMITS);
-  const isTaken = reader.read(request, before, before + bytes.length, NOW, origin);
+  const isTaken = reader.read(request, before, before + bytes.length, NOW, origin, traceparent);
   const ingestor = new EventIngestor(LIMITS, new SimulatedClock(NOW));
-  const slow = ingestor.judgeClosely(bytes, 0, NOW, origin);
+  const slow = ingestor.judgeClosely(bytes, 0, NOW, origin, traceparent);
   return {
     fast: isTaken ? storedAs(reader) : undefined,
     slow: slow.rejection ?? storedAs(slow),
@@ -169,6 +175,22 @@ describe('the fast way of an event', () => {
     });
     const { fast, slow } = bothWays(Event.encode(event).finish());
     expect(fast).toEqual(slow);
+    // And with the span that received it.
+    const span = `00-${'1'.repeat(32)}-${'2'.repeat(16)}-01`;
+    const traced = bothWays(Event.encode(event).finish(), 0, 0, undefined, span);
+    expect(traced.fast).toEqual(traced.slow);
+    expect(traced.fast?.texts[0]).toContain(`,"traceparent":"${span}"`);
+  });
+
+  it('bears the span of its own receipt, not that of another in the same millisecond', () => {
+    const reader = new PlainEventReader(LIMITS);
+    const texts = ['span-1', '', 'span-2'].map((span) => {
+      expect(reader.read(ordinary, 0, ordinary.length, NOW, span)).toBe(true);
+      return storedAs(reader).texts[0];
+    });
+    expect(texts[0]).toContain(`"receivedAt":${NOW},"traceparent":"span-1","source"`);
+    expect(texts[1]).toContain(`"receivedAt":${NOW},"source"`);
+    expect(texts[2]).toContain(`"receivedAt":${NOW},"traceparent":"span-2","source"`);
   });
 
   it('is not that of an event at the edge of what is allowed, one step further', () => {

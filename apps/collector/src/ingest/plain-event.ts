@@ -46,9 +46,10 @@ export class PlainEventReader implements StorableEvent {
   private readonly fields = new EventFields();
   private bytes: Uint8Array = new Uint8Array(0);
   private size = 0;
-  private receivedAt = new TextPart('');
+  private receipt = new TextPart('');
   private receivedAtMs = NaN;
-  private origin: EventOrigin | undefined;
+  private member: string | undefined;
+  private traceparent = '';
 
   constructor(private readonly limits: EventLimits) {}
 
@@ -56,6 +57,7 @@ export class PlainEventReader implements StorableEvent {
    * @param bytes must not change until the event was written
    * @param now the collector's clock, Unix ms
    * @param origin who sends it; undefined: anybody, who may send anything
+   * @param traceparent of the span that received it; empty for none
    * @returns false for an event that is not ordinary; else this object is the event that was read
    */
   read(
@@ -63,7 +65,8 @@ export class PlainEventReader implements StorableEvent {
     from: number,
     to: number,
     now: number,
-    origin: EventOrigin | undefined,
+    origin?: EventOrigin,
+    traceparent = '',
   ): boolean {
     const { fields } = this;
     this.bytes = bytes;
@@ -74,12 +77,18 @@ export class PlainEventReader implements StorableEvent {
     if (!isPlain(bytes, fields.schemaVersion)) return false;
     if (fields.attributes > 0 && !this.areAttributesPlain(bytes)) return false;
     if (fields.data.at !== 0 && !isStorableJson(bytes, fields.data)) return false;
-    if (now !== this.receivedAtMs) {
+    if (
+      now !== this.receivedAtMs ||
+      traceparent !== this.traceparent ||
+      origin?.member !== this.member
+    ) {
       this.receivedAtMs = now;
-      this.receivedAt = new TextPart(`,"receivedAt":${now}`);
+      this.traceparent = traceparent;
+      this.member = origin?.member;
+      const span = traceparent === '' ? '' : `,"traceparent":"${traceparent}"`;
+      this.receipt = new TextPart(`,"receivedAt":${now}${span}${this.member ?? ''}`);
     }
-    this.origin = origin;
-    this.size = eventTextBytes(fields, this.receivedAt, origin?.member);
+    this.size = eventTextBytes(fields, this.receipt);
     return true;
   }
 
@@ -96,8 +105,7 @@ export class PlainEventReader implements StorableEvent {
 
   writeTo(packer: EventPacker): void {
     const from = packer.reserve(this.size + SLACK_BYTES);
-    const { bytes, fields, receivedAt, origin } = this;
-    writeEventText(packer.buffer, packer.view, from, bytes, fields, receivedAt, origin?.member);
+    writeEventText(packer.buffer, packer.view, from, this.bytes, this.fields, this.receipt);
     packer.commit(from, from + this.size);
   }
 

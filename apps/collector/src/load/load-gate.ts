@@ -4,6 +4,7 @@ import {
   type Component,
   type FlowController,
 } from '@event-pipeline/runtime';
+import { LOOP_DELAY_INTERVAL_MS } from '@event-pipeline/telemetry';
 
 /** What the process needs at one moment. */
 export interface LoadSample {
@@ -46,7 +47,7 @@ export interface LoadObserver {
 }
 
 /** Between two samples, ms: memory can grow by some tens of MiB meanwhile, which the limits leave room for. */
-export const SAMPLE_INTERVAL_MS = 100;
+export const SAMPLE_INTERVAL_MS = LOOP_DELAY_INTERVAL_MS;
 /**
  * How long streams are only kept waiting, ms; then they are refused, since what they have sent so far
  * stays in memory as long as they wait.

@@ -1,17 +1,10 @@
 import { totalmem } from 'node:os';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { containerMemoryLimit, type Clock } from '@event-pipeline/runtime';
-import {
-  SAMPLE_INTERVAL_MS,
-  type LoadLimits,
-  type LoadMeasure,
-  type LoadSample,
-} from './load-gate';
+import { LoopDelay } from '@event-pipeline/telemetry';
+import type { LoadLimits, LoadMeasure, LoadSample } from './load-gate';
 
-/** How finely the delay of the event loop is measured, ms: one timer each. */
-const RESOLUTION_MS = 20;
 /** What intake may use of what there is; the rest is for what grows between two samples. */
 const USABLE = 0.8;
 /** V8 counts the young generation, three semi-spaces of 16 MiB by default, into its heap limit. */
@@ -40,28 +33,18 @@ function availableBytes(): number {
 
 /** Measures this process; `close` ends the timer that it needs. */
 export class ProcessLoad implements LoadMeasure {
-  private readonly loop = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  private readonly loop: LoopDelay;
 
-  private sampledAt: number | undefined;
-
-  constructor(private readonly clock: Clock) {
-    this.loop.enable();
+  constructor(clock: Clock) {
+    this.loop = new LoopDelay(clock);
   }
 
-  /** To be called every {@link SAMPLE_INTERVAL_MS}. Costs some tens of microseconds. */
+  /** To be called every SAMPLE_INTERVAL_MS of the gate. Costs some tens of microseconds. */
   sample(): LoadSample {
-    const { max } = this.loop;
-    // It forgets when its timer came last, too, and so misses what begins within the next 20 ms: how
-    // late this sample is tells of that.
-    this.loop.reset();
-    const now = this.clock.monotonic();
-    const late = now - (this.sampledAt ?? now) - SAMPLE_INTERVAL_MS;
-    this.sampledAt = now;
     return {
       residentBytes: process.memoryUsage.rss(),
       heapBytes: oldGenerationBytes(),
-      // What it tells is when its timer came, the period of that included.
-      loopDelayMs: Math.max(0, late, max / 1e6 - RESOLUTION_MS),
+      loopDelayMs: this.loop.sample(),
     };
   }
 
@@ -72,7 +55,7 @@ export class ProcessLoad implements LoadMeasure {
   }
 
   close(): void {
-    this.loop.disable();
+    this.loop.close();
   }
 }
 

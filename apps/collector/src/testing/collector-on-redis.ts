@@ -32,7 +32,7 @@ export class CollectorOnRedis {
 
   /** Another connection. */
   newClient(metadata?: Metadata): RawClient {
-    return new RawClient(this.collector.address, metadata);
+    return new RawClient(this.collector.address, undefined, metadata);
   }
 
   get address(): string {

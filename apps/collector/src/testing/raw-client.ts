@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import {
   Client,
   credentials,
+  type ChannelCredentials,
   Metadata,
   type ClientDuplexStream,
   type ClientWritableStream,
@@ -40,9 +41,10 @@ export class RawClient {
   /** @param metadata of each of its calls */
   constructor(
     address: string,
+    by: ChannelCredentials = credentials.createInsecure(),
     private readonly metadata = new Metadata(),
   ) {
-    this.client = new Client(address, credentials.createInsecure(), {
+    this.client = new Client(address, by, {
       'grpc.use_local_subchannel_pool': 1,
     });
   }

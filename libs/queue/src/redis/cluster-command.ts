@@ -1,5 +1,5 @@
 import { Command } from 'ioredis';
-import type { RedisArgument } from './redis-link';
+import type { RedisArgument, ReplyEncoding } from './redis-link';
 
 /** What ioredis hands a command to be written to. */
 interface Connection {
@@ -22,8 +22,8 @@ export class ClusterCommand extends Command {
   private waitsOn: Connection | undefined;
   private readonly rejectCaller = this.reject;
 
-  constructor(name: string, args: readonly RedisArgument[]) {
-    super(name, args as RedisArgument[], { replyEncoding: 'utf8' });
+  constructor(name: string, args: readonly RedisArgument[], replyEncoding: ReplyEncoding = 'utf8') {
+    super(name, args as RedisArgument[], { replyEncoding });
   }
 
   /** False for what looks at a whole server, as SCAN and CONFIG do: no key says where it belongs. */

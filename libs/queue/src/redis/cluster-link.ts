@@ -6,7 +6,7 @@ import { ClusterCommand, slotOf } from './cluster-command';
 import { firstOutcome } from './first-outcome';
 import { OutageLog } from './outage-log';
 import { outageReason, toQueueError } from './redis-errors';
-import type { RedisArgument, RedisLink, RedisLinkOptions } from './redis-link';
+import type { RedisArgument, RedisLink, RedisLinkOptions, ReplyEncoding } from './redis-link';
 import { clusterOptions, limitHandshake, placeOf } from './redis-options';
 import type { RedisScript } from './redis-scripts';
 import { runScript } from './run-script';
@@ -77,7 +77,12 @@ export class ClusterLink implements RedisLink {
     const [key = ''] = keys;
     const limitMs = this.options.commandTimeoutMs;
     return this.noted(key, () =>
-      runScript((...command) => this.send(key, ...command, limitMs), script, keys, args),
+      runScript(
+        (command, args, encoding) => this.send(key, command, args, limitMs, encoding),
+        script,
+        keys,
+        args,
+      ),
     );
   }
 
@@ -108,8 +113,9 @@ export class ClusterLink implements RedisLink {
     name: string,
     args: readonly RedisArgument[],
     limitMs: number,
+    encoding: ReplyEncoding = 'utf8',
   ): Promise<unknown> {
-    const command = new ClusterCommand(name, args);
+    const command = new ClusterCommand(name, args, encoding);
     if (command.hasKey) {
       return this.within(limitMs, key, command, (sent) => this.cluster.sendCommand(sent));
     }

@@ -6,7 +6,7 @@ import { firstOutcome } from './first-outcome';
 import { OutageLog } from './outage-log';
 import { MasterWatch } from './master-watch';
 import { isDatabaseRefused, isWrongServer, outageReason, toQueueError } from './redis-errors';
-import type { RedisArgument, RedisLink, RedisLinkOptions } from './redis-link';
+import type { RedisArgument, RedisLink, RedisLinkOptions, ReplyEncoding } from './redis-link';
 import { connectionOptions, limitHandshake, placeOf } from './redis-options';
 import type { RedisScript } from './redis-scripts';
 import { runScript } from './run-script';
@@ -87,7 +87,12 @@ export class RedisConnection implements RedisLink {
   ): Promise<unknown> {
     const limitMs = this.options.commandTimeoutMs;
     try {
-      return await runScript((...command) => this.send(...command, limitMs), script, keys, args);
+      return await runScript(
+        (command, args, encoding) => this.send(command, args, limitMs, encoding),
+        script,
+        keys,
+        args,
+      );
     } catch (error) {
       throw this.failed(error);
     }
@@ -110,6 +115,7 @@ export class RedisConnection implements RedisLink {
     command: string,
     args: readonly RedisArgument[],
     limitMs: number,
+    replyEncoding: ReplyEncoding = 'utf8',
   ): Promise<unknown> {
     if (!this.isReady) {
       throw new PipelineError('QUEUE_UNAVAILABLE', `Redis at ${this.place} is not reachable`);
@@ -129,7 +135,7 @@ export class RedisConnection implements RedisLink {
     });
     try {
       const sent = this.redis.sendCommand(
-        new Command(command, args as RedisArgument[], { replyEncoding: 'utf8' }),
+        new Command(command, args as RedisArgument[], { replyEncoding }),
       ) as Promise<unknown>;
       return await Promise.race([sent, outOfTime]);
     } finally {

@@ -2,6 +2,9 @@ import type { RedisScript } from './redis-scripts';
 
 export type RedisArgument = string | number | Buffer;
 
+/** Of the texts in a reply; null: they are Buffers. */
+export type ReplyEncoding = 'utf8' | null;
+
 export interface RedisLinkOptions {
   /** What the link is for, in CLIENT LIST. */
   readonly name: string;
@@ -45,7 +48,7 @@ export interface RedisLink {
 
   /**
    * Runs a script where its first key lies; all its keys lie there. By its digest, and by its text
-   * where the server does not know it (yet or any more).
+   * where the server does not know it (yet or any more). Its texts are Buffers where it says so.
    *
    * @throws PipelineError, see {@link toQueueError}
    */

@@ -2,6 +2,7 @@ import { PipelineError } from '@event-pipeline/runtime';
 import type { DeadLetter, DeadLetterPage, LetterOutcome } from '../dead-letters';
 import type { Delivery, EnqueueBatch, EnqueueResult, QueueStats, Received } from '../queue';
 import type { Partitioning, PartitionEra } from '../partitioning';
+import { unpackTexts } from './packed-reply';
 
 /** Turns the scripts' replies into the port's types: the only place that knows their numbers. */
 
@@ -40,7 +41,8 @@ export function parseEnqueueReply(
 
 export function parseReceiveReply(reply: unknown, partition: number, leaseId: string): Received {
   const [list, isolatedWaiting, nextDueMs] = listOf(reply, 'receive');
-  const [head, ...elements] = listOf(list, 'lease');
+  if (!Buffer.isBuffer(list)) throw corrupt('lease');
+  const [head, ...elements] = unpackTexts(list);
   const deliveries = elements.map(parseElement);
   const due = Number(nextDueMs);
   return {
@@ -61,8 +63,8 @@ export function parseReceiveReply(reply: unknown, partition: number, leaseId: st
 }
 
 /** The first element says what the lease is made of, and last when it was made. */
-function handedOutAt(head: unknown): number {
-  return Number(String(head).split(',')[3] ?? 0) || 0;
+function handedOutAt(head = ''): number {
+  return Number(head.split(',')[3] ?? 0) || 0;
 }
 
 /** What stands before and after the counts of an event that has failed or crashed. */
@@ -74,8 +76,7 @@ const HEADER = new RegExp(`^${MARK}(\\d{1,9}),(\\d{1,9}),(\\d{1,15})${MARK}`);
  * See scripts/element.lua for how an event lies in a list. What someone else wrote there is an event
  * with that text.
  */
-function parseElement(element: unknown): Delivery {
-  if (typeof element !== 'string') throw corrupt('event');
+function parseElement(element: string): Delivery {
   const header = element.charCodeAt(0) === 1 ? HEADER.exec(element) : null;
   if (header === null) return { body: element, attempts: 0, crashes: 0, firstFailureAt: 0 };
   const [whole, attempts, crashes, first] = header;

@@ -26,6 +26,8 @@ export interface RedisScript {
   readonly name: string;
   readonly source: string;
   readonly sha: string;
+  /** Whether its texts are replied as Buffers: those of a packed reply are no UTF-8. */
+  readonly repliesBytes: boolean;
 }
 
 /**
@@ -34,7 +36,8 @@ export interface RedisScript {
  */
 function script(name: string, flags: string, ...parts: readonly string[]): RedisScript {
   const source = [`#!lua${flags}`, element, ...parts].join('\n');
-  return { name, source, sha: createHash('sha1').update(source).digest('hex') };
+  const sha = createHash('sha1').update(source).digest('hex');
+  return { name, source, sha, repliesBytes: false };
 }
 
 const DRAIN = ' flags=allow-oom';
@@ -42,7 +45,7 @@ const READ = ' flags=no-writes';
 
 export const redisScripts = {
   enqueue: script('enqueue', '', enqueue),
-  receive: script('receive', DRAIN, receive),
+  receive: { ...script('receive', DRAIN, receive), repliesBytes: true },
   settle: script('settle', DRAIN, giveBack, settle),
   extend: script('extend', DRAIN, extend),
   release: script('release', DRAIN, giveBack, release),

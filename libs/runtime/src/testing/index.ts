@@ -6,6 +6,7 @@ export * from './seeded-random';
 export * from './simulated-clock';
 export * from './simulated-host';
 export * from './strange-forms';
+export * from './test-authority';
 export * from './until';
 export * from './workspace';
 export * from './raw-http2';

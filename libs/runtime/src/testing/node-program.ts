@@ -122,6 +122,6 @@ export class NodeProgram {
 
 /** A developer's own settings must not reach the programs under test. */
 function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const ours = /^(COLLECTOR|WORKER|QUEUE|REDIS|STORE|HANDLER|LOG|EVENT|PROCESSING)_/;
+  const ours = /^(COLLECTOR|WORKER|QUEUE|REDIS|STORE|HANDLER|LOG|EVENT|PROCESSING|OTEL)_/;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !ours.test(name)));
 }

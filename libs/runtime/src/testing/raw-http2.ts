@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
 
 /** Frame types of RFC 9113, section 6. */
 export const FRAME = {
@@ -54,6 +55,21 @@ export class RawHttp2 {
   /** With the greeting of both sides. */
   static async open(address: string, from?: string): Promise<RawHttp2> {
     const raw = await RawHttp2.dial(address, from);
+    raw.greet();
+    return raw;
+  }
+
+  /** The same over TLS. */
+  static async openTls(
+    address: string,
+    options: ConnectionOptions,
+    from = '127.0.0.1',
+  ): Promise<RawHttp2> {
+    const [host = '', port = ''] = address.split(':');
+    const where = { host, port: Number(port), localAddress: from, ALPNProtocols: ['h2'] };
+    const socket = connectTls({ ...where, ...options });
+    const raw = new RawHttp2(socket);
+    await once(socket, 'secureConnect').catch(() => undefined);
     raw.greet();
     return raw;
   }

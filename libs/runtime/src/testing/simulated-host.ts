@@ -37,6 +37,10 @@ export class SimulatedHost implements ProgramHost {
     this.#listening().signal(name);
   }
 
+  signalLogLevel(): void {
+    this.#listening().logLevelSignal?.();
+  }
+
   throwUncaught(error: unknown): void {
     this.#listening().uncaughtException(error);
   }

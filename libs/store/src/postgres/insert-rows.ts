@@ -11,17 +11,20 @@ export type InsertStatement = (rows: readonly StorableEvent[]) => Promise<Readon
 /** Characters of bodies in one statement; a larger batch takes several. */
 const STATEMENT_CHARACTERS = 16 * 1_048_576;
 
-/** One row of the arrays is one row of the table; a row that is there already stays as it is. */
-export const INSERT_EVENTS = `
+/** One row of the arrays is one row of the table. Fails as a whole where the table has one of the rows. */
+export const INSERT_NEW_EVENTS = `
   insert into events (id, type, occurred_at, received_at, body)
   select id, type, to_timestamp(occurred / 1000), to_timestamp(received / 1000), body
   from unnest($1::uuid[], $2::text[], $3::float8[], $4::float8[], $5::json[])
-    as given (id, type, occurred, received, body)
+    as given (id, type, occurred, received, body)`;
+
+/** A row that is there already stays as it is. */
+export const INSERT_EVENTS = `${INSERT_NEW_EVENTS}
   on conflict (id) do nothing
   returning id::text`;
 
 /**
- * The values of {@link INSERT_EVENTS}: an array for each column, in binary form. As text, each body
+ * The values of both statements: an array for each column, in binary form. As text, each body
  * would be escaped here and read character by character there.
  */
 export function insertValues(rows: readonly StorableEvent[]): Buffer[] {

@@ -29,6 +29,11 @@ export function isPassing(error: unknown): boolean {
   return PASSING.has(sqlState(error));
 }
 
+/** A row is there already, by the table's own key or by one that a user has added. */
+export function metExistingRow(error: unknown): boolean {
+  return sqlState(error) === '23505';
+}
+
 /** The server ended the statement, for its time limit as a rule: it is alive. */
 export function wasCancelled(error: unknown): boolean {
   return sqlState(error) === '57014';

@@ -13,9 +13,10 @@ import { OnceReady } from '../once-ready';
 import { UUID, putEvents, type EventTable, type RowOutcome } from '../put-events';
 import { throwIfGivenUp, type PutWatch } from '../put-watch';
 import { shownPostgres } from '../store-location';
-import { INSERT_EVENTS, insertRows, insertValues } from './insert-rows';
+import { InsertForm } from './insert-form';
+import { INSERT_EVENTS, INSERT_NEW_EVENTS, insertRows, insertValues } from './insert-rows';
 import { migratePostgres } from './migrate-postgres';
-import { isPassing, isSchemaGone, toStoreError } from './postgres-errors';
+import { isPassing, isSchemaGone, metExistingRow, toStoreError } from './postgres-errors';
 import { PostgresLink, type PostgresLinkOptions } from './postgres-link';
 import { POSTGRES_SCHEMA } from './postgres-schema';
 import { StatementSize } from './statement-size';
@@ -65,6 +66,7 @@ export async function openPostgresStore(
 class PostgresStore implements EventStore {
   private readonly schema: OnceReady;
   private readonly statementSize = new StatementSize(MAX_STORED_BATCH);
+  private readonly insertForm = new InsertForm();
 
   constructor(
     private readonly link: PostgresLink,
@@ -98,11 +100,7 @@ class PostgresStore implements EventStore {
 
   contains(ids: readonly string[]): Promise<readonly boolean[]> {
     return this.answer(async () => {
-      const { rows } = await this.query<{ id: string }>(
-        'select id::text from events where id = any ($1::uuid[])',
-        [ids.filter((id) => UUID.test(id))],
-      );
-      const stored = new Set(rows.map(({ id }) => id));
+      const stored = await this.idsThere(ids.filter((id) => UUID.test(id)));
       return ids.map((id) => stored.has(id));
     });
   }
@@ -131,10 +129,39 @@ class PostgresStore implements EventStore {
   private insert(rows: readonly StorableEvent[], watch: PutWatch): Promise<RowOutcome[]> {
     const insert = async (part: readonly StorableEvent[]) => {
       const values = insertValues(part);
+      const ids = this.insertForm.next() === 'cheap' && (await this.insertNew(part, values, watch));
+      if (ids) return ids;
       const inserted = await this.query<{ id: string }>(INSERT_EVENTS, values, watch);
       return new Set(inserted.rows.map(({ id }) => id));
     };
     return insertRows(rows, insert, this.statementSize);
+  }
+
+  /** Undefined, and nothing is inserted, where one of the rows was there. */
+  private async insertNew(
+    part: readonly StorableEvent[],
+    values: readonly Buffer[],
+    watch: PutWatch,
+  ): Promise<ReadonlySet<string> | undefined> {
+    const ids = part.map(({ id }) => id);
+    try {
+      const { rowCount } = await this.query(INSERT_NEW_EVENTS, values, watch);
+      // Where the database drops rows without a word, only it knows which.
+      return rowCount === part.length ? new Set(ids) : await this.idsThere(ids, watch);
+    } catch (error) {
+      if (!metExistingRow(error)) throw error;
+      this.insertForm.metRow();
+      return undefined;
+    }
+  }
+
+  private async idsThere(ids: readonly string[], watch?: PutWatch): Promise<ReadonlySet<string>> {
+    const { rows } = await this.query<{ id: string }>(
+      'select id::text from events where id = any ($1::uuid[])',
+      [ids],
+      watch,
+    );
+    return new Set(rows.map(({ id }) => id));
   }
 
   /** In a statement of its own: the one that met these rows may not see them yet. */

@@ -3,7 +3,7 @@
 --
 -- KEYS    pending, lease, leases, suspect, isolated, delayed, counters, wakeup
 -- ARGV    lease id, max events, max bytes, lease ms, "only" or "skip" (isolated suspects)
--- returns { lease list (empty: nothing to hand out), isolated waiting (0 or 1),
+-- returns { lease list, packed by cmsgpack (empty: nothing to hand out), isolated waiting (0 or 1),
 --           ms until the next retry falls due (-1: none waits) }
 
 local pending, lease, leases, suspect, isolated = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -29,7 +29,9 @@ local function next_due()
 end
 
 local function answer(list)
-  return { list, redis.call('EXISTS', isolated), next_due() }
+  local packed = ''
+  if #list > 0 then packed = cmsgpack.pack(list) end
+  return { packed, redis.call('EXISTS', isolated), next_due() }
 end
 
 -- takes up to `limit` elements from the right of a list, in steps sized by what the elements

@@ -8,7 +8,7 @@ export type Edit = readonly [piece: string, instead: string];
 
 /** Replaces a script for the present test by a copy with mistakes. */
 export function patchScript(name: ScriptName, ...edits: readonly Edit[]): void {
-  const { source } = redisScripts[name];
+  const { source, repliesBytes } = redisScripts[name];
   const patched = edits.reduce((text, [piece, instead]) => {
     if (text.split(piece).length !== 2) {
       throw new Error(`"${piece}" is not once in ${name}.lua: the planted bug has to follow it`);
@@ -19,6 +19,7 @@ export function patchScript(name: ScriptName, ...edits: readonly Edit[]): void {
     name,
     source: patched,
     sha: createHash('sha1').update(patched).digest('hex'),
+    repliesBytes,
   };
   jest.replaceProperty(redisScripts, name, script);
 }

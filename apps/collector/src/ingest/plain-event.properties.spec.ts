@@ -180,12 +180,16 @@ describe('the fast way of an event', () => {
     const traced = bothWays(Event.encode(event).finish(), 0, 0, undefined, span);
     expect(traced.fast).toEqual(traced.slow);
     expect(traced.fast?.texts[0]).toContain(`,"traceparent":"${span}"`);
+    const shop = new EventOrigin('shop', ['*']);
+    const named = bothWays(Event.encode(event).finish(), 0, 0, shop, span);
+    expect(named.fast).toEqual(named.slow);
+    expect(named.fast?.texts[0]).toContain(`,"traceparent":"${span}","principal":"shop"`);
   });
 
   it('bears the span of its own receipt, not that of another in the same millisecond', () => {
     const reader = new PlainEventReader(LIMITS);
     const texts = ['span-1', '', 'span-2'].map((span) => {
-      expect(reader.read(ordinary, 0, ordinary.length, NOW, span)).toBe(true);
+      expect(reader.read(ordinary, 0, ordinary.length, NOW, undefined, span)).toBe(true);
       return storedAs(reader).texts[0];
     });
     expect(texts[0]).toContain(`"receivedAt":${NOW},"traceparent":"span-1","source"`);

@@ -20,7 +20,8 @@ describe('the stored form of an event', () => {
   });
 
   it('says who has sent it where the collector knows, and the same event of another is the same', () => {
-    const body = (principal?: string) => encodeStoredEvent(Event.fromPartial(base), 2, '', principal);
+    const body = (principal?: string) =>
+      encodeStoredEvent(Event.fromPartial(base), 2, '', principal);
     expect(body('shop')).toContain('"receivedAt":2,"principal":"shop"}');
     expect(decodeStoredEvent(body('shop')).principal).toBe('shop');
     expect(decodeStoredEvent(body())).not.toHaveProperty('principal');
